@@ -31,12 +31,17 @@ def parse_yuan(text: str, *, field: str = "amount") -> Fen:
     plain = text.strip().replace(",", "").replace("−", "-").removeprefix("¥")
     digits = plain.removeprefix("-")
     whole, dot, part = digits.partition(".")
-    if not (whole.isascii() and whole.isdigit()) or len(part) > 2 or (dot and not (part.isascii() and part.isdigit())):
-        raise Refused("bad_amount", "金额写成数字，最多两位小数，例如 1091.57", "amount must be digits with at most two decimals", field=field)
+    well_formed = _is_digits(whole) and (_is_digits(part) if dot else True) and len(part) <= 2
+    if not well_formed:
+        raise Refused("bad_amount", "金额写成数字，最多两位小数，例如 1091.57", "an amount has at most two decimals", field=field)
     fen = int(whole) * 100 + int((part + "00")[:2])
     if fen > MAX_FEN:
         raise Refused("bad_amount", "金额太大", "amount is too large", field=field)
     return -fen if plain.startswith("-") else fen
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def yuan(fen: Fen) -> str:
