@@ -1,0 +1,173 @@
+"""The demo's world from a seed: 禾序集团, two subsidiaries, three projects, 300 rooms, two sites with four lanes each (Z-06)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+from protocols.money import Fen, round_fen
+from protocols.wiring import LaneConfig, LanePins, OutagePolicy
+from sim.demo.names import Plates, person, phone
+
+GROUP = "禾序集团"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeed:
+    """A room with its owner and what the owner owes; area in hundredths of a square metre."""
+
+    code: str
+    building: str
+    area_hundredths: int
+    owner: str
+    pinyin: str
+    phone: str
+    lines: tuple[LineSeed, ...]
+
+    @property
+    def area(self) -> str:
+        return f"{self.area_hundredths // 100}.{self.area_hundredths % 100:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class LineSeed:
+    """An open charge line; `last_day` is included, as paper prints it."""
+
+    item: str
+    item_name: str
+    first_day: date
+    last_day: date
+    due: date
+    amount_fen: Fen
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSeed:
+    """A project; `box` None where no site box stands."""
+
+    code: str
+    name: str
+    company: str
+    kind: str
+    rooms: tuple[RoomSeed, ...]
+    box: str | None = None
+    lanes: tuple[LaneConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserSeed:
+    """A person who logs in; `at` is the code of a company or project, None for the group."""
+
+    number: str
+    name: str
+    role: str
+    at: str | None
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    companies: tuple[tuple[str, str], ...]
+    projects: tuple[ProjectSeed, ...]
+    users: tuple[UserSeed, ...]
+    monthly: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """box -> (plate, colour) of vehicles with a monthly pass."""
+
+
+COMPANIES = (("hd", "华东公司"), ("hb", "华北公司"))
+
+USERS = (
+    UserSeed("1001", "甄知秋", "hq_finance", None),
+    UserSeed("1002", "言守正", "hq_auditor", None),
+    UserSeed("2001", "梅友仁", "cashier", "fqyy"),
+    UserSeed("2002", "吴此仁", "cashier", "xhl"),
+    UserSeed("2003", "佟来喜", "cashier", "xyhy"),
+    UserSeed("3001", "莫须友", "guard", "fqyy"),
+    UserSeed("3002", "时立文", "guard", "xyhy"),
+)
+
+TARIFF_ID = "casual-2026"
+TARIFF = {
+    "free_minutes": 15,
+    "free_mode": "from_entry",
+    "first_minutes": 60,
+    "first_fen": 500,
+    "step_minutes": 30,
+    "step_fen": 200,
+    "cap_day_fen": 3000,
+    "first_block_each_day": True,
+}
+NO_ENTRY_FEN = 500
+
+
+def build(seed: int, today: date) -> World:
+    """The same world for the same seed and day."""
+    rng = random.Random(seed)
+    plates = Plates(rng)
+    projects = (
+        ProjectSeed("fqyy", "枫桥雅苑", "hd", "residential", _rooms(rng, today, 4, 2, 8, 2), "fengqiao-01", _lanes("枫桥", 2)),
+        ProjectSeed("xhl", "星汇里广场", "hd", "mall", _rooms(rng, today, 1, 1, 4, 13)),
+        ProjectSeed("xyhy", "溪语花园", "hb", "residential", _rooms(rng, today, 3, 2, 10, 2), "xiyu-01", _lanes("溪语", 30)),
+    )
+    monthly = {p.box: tuple(plates.next() for _ in range(60)) for p in projects if p.box}
+    return World(COMPANIES, projects, USERS, monthly)
+
+
+def _rooms(rng: random.Random, today: date, buildings: int, units: int, floors: int, doors: int) -> tuple[RoomSeed, ...]:
+    rooms = []
+    for building in range(1, buildings + 1):
+        for unit in range(1, units + 1):
+            for floor in range(1, floors + 1):
+                for door in range(1, doors + 1):
+                    code = f"{building}-{unit}-{floor}{door:02d}"
+                    rooms.append(_room(rng, today, code, f"{building} 栋"))
+    return tuple(rooms)
+
+
+def _room(rng: random.Random, today: date, code: str, building: str) -> RoomSeed:
+    name, pinyin = person(rng)
+    area = rng.randrange(5_800, 14_400)
+    months = [_month(today, back) for back in range(rng.choice((1, 1, 2, 3)))]
+    lines = [_property_line(area, start, last) for start, last in reversed(months)]
+    lines.append(_water_line(rng, *_month(today, 1)))
+    return RoomSeed(code, building, area, name, pinyin, phone(rng), tuple(lines))
+
+
+def _month(today: date, back: int) -> tuple[date, date]:
+    year, month = divmod(today.year * 12 + today.month - 1 - back, 12)
+    start = date(year, month + 1, 1)
+    after = date(year + month // 11, (month + 1) % 12 + 1, 1)
+    return start, after - timedelta(days=1)
+
+
+def _property_line(area: int, start: date, last: date) -> LineSeed:
+    amount = round_fen(Decimal(area * 235) / 100)
+    text = f"{area // 100}.{area % 100:02d} ㎡ × 2.35 元/㎡·月 × 1 个月"
+    return LineSeed("property", "物业费", start, last, start.replace(day=15), amount, text)
+
+
+def _water_line(rng: random.Random, start: date, last: date) -> LineSeed:
+    tons = rng.randrange(4, 30)
+    return LineSeed("water", "水费", start, last, last + timedelta(days=15), tons * 390, f"{tons} 吨 × 3.90 元/吨")
+
+
+def _lanes(site: str, first_pin: int) -> tuple[LaneConfig, ...]:
+    return tuple(
+        LaneConfig(
+            lane=f"{gate}{direction}",
+            name=f"{site}{'北门' if gate == 'n' else '南门'}{'入口' if direction == 'in' else '出口'}",
+            direction="in" if direction == "in" else "out",
+            zone="main",
+            pins=_pins(first_pin + 6 * number),
+            tariff=TARIFF_ID,
+            policy=OutagePolicy(casual_exit="pay", unread_entry="admit", unread_exit="call"),
+        )
+        for number, (gate, direction) in enumerate((("n", "in"), ("n", "out"), ("s", "in"), ("s", "out")))
+    )
+
+
+def _pins(first: int) -> LanePins:
+    return LanePins(loop_a=first, loop_b=first + 1, arm_up=first + 2, arm_down=first + 3, open=first + 4, close=first + 5)
