@@ -107,10 +107,11 @@ def build(seed: int, today: date) -> World:
     """The same world for the same seed and day."""
     rng = random.Random(seed)
     plates = Plates(rng)
+    fengqiao, xinghui, xiyu = _rooms(rng, today, 4, 2, 8, 2), _rooms(rng, today, 1, 1, 4, 13), _rooms(rng, today, 3, 2, 10, 2)
     projects = (
-        ProjectSeed("fqyy", "枫桥雅苑", "hd", "residential", _rooms(rng, today, 4, 2, 8, 2), "fengqiao-01", _lanes("枫桥", 2)),
-        ProjectSeed("xhl", "星汇里广场", "hd", "mall", _rooms(rng, today, 1, 1, 4, 13)),
-        ProjectSeed("xyhy", "溪语花园", "hb", "residential", _rooms(rng, today, 3, 2, 10, 2), "xiyu-01", _lanes("溪语", 30)),
+        ProjectSeed("fqyy", "枫桥雅苑", "hd", "residential", fengqiao, "fengqiao-01", _lanes("枫桥", "fqyy", 2)),
+        ProjectSeed("xhl", "星汇里广场", "hd", "mall", xinghui),
+        ProjectSeed("xyhy", "溪语花园", "hb", "residential", xiyu, "xiyu-01", _lanes("溪语", "xyhy", 30)),
     )
     monthly = {p.box: tuple(plates.next() for _ in range(60)) for p in projects if p.box}
     return World(COMPANIES, projects, USERS, monthly)
@@ -154,10 +155,10 @@ def _water_line(rng: random.Random, start: date, last: date) -> LineSeed:
     return LineSeed("water", "水费", start, last, last + timedelta(days=15), tons * 390, f"{tons} 吨 × 3.90 元/吨")
 
 
-def _lanes(site: str, first_pin: int) -> tuple[LaneConfig, ...]:
+def _lanes(site: str, code: str, first_pin: int) -> tuple[LaneConfig, ...]:
     return tuple(
         LaneConfig(
-            lane=f"{gate}{direction}",
+            lane=f"{code}-{gate}-{direction}",
             name=f"{site}{'北门' if gate == 'n' else '南门'}{'入口' if direction == 'in' else '出口'}",
             direction="in" if direction == "in" else "out",
             zone="main",

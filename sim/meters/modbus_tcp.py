@@ -1,4 +1,4 @@
-"""Modbus TCP: many meters behind one gateway, each a unit id (the register layout of an Acrel meter: 0000 total, 0061 voltage)."""
+"""Modbus TCP: many meters behind one gateway, each a unit id; registers as Acrel meters have them (0000 total, 0061 voltage)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,24 @@ from sim.meters.register import Fault, Meter
 TOTAL = 0x0000
 VOLTAGE = 0x0061
 REGISTERS: list[dict[str, object]] = [
-    {"table": "holding", "address": TOTAL, "type": "uint32", "order": "ABCD", "scale": "0.01", "quantity": "energy_total", "unit": "kWh"},
-    {"table": "holding", "address": VOLTAGE, "type": "uint16", "order": "AB", "scale": "0.1", "quantity": "voltage", "unit": "V"},
+    {
+        "table": "holding",
+        "address": TOTAL,
+        "type": "uint32",
+        "order": "ABCD",
+        "scale": "0.01",
+        "quantity": "energy_total",
+        "unit": "kWh",
+    },
+    {
+        "table": "holding",
+        "address": VOLTAGE,
+        "type": "uint16",
+        "order": "AB",
+        "scale": "0.1",
+        "quantity": "voltage",
+        "unit": "V",
+    },
 ]
 """The register map of these meters, as a meter plan carries it."""
 

@@ -1,4 +1,4 @@
-"""A payment provider: takes a payer's money for an order and tells the hub with a signed notice, as WeChat Pay or Alipay would."""
+"""A payment provider: takes a payer's money for an order and tells the hub with a signed notice."""
 
 from __future__ import annotations
 

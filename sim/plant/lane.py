@@ -19,7 +19,8 @@ LOOP_B = (2.5, 4.5)
 STOP_LINE = 1.6
 ARM_LINE = 2.9
 GONE = 6.0
-GAP = 1.0
+GAP = 2.3
+"""What a follower keeps: just more than loop B is long, so that the loop is free for a moment between two vehicles."""
 
 
 class Passed(NamedTuple):
@@ -84,7 +85,7 @@ class LanePlant:
             return
         follows = self.waiting[0].plan is Plan.TAILGATE
         last = self.inside[-1] if self.inside else None
-        if last is None or last.rear > LOOP_B[1] + GAP or (follows and last.rear > -4.0):
+        if last is None or last.rear > LOOP_B[1] + 1.0 or (follows and last.rear > -4.0):
             car = self.waiting.popleft()
             if last is not None:
                 car.front = min(car.front, last.rear - GAP)
@@ -96,7 +97,7 @@ class LanePlant:
             return
         target = car.front + SPEED * dt_ms
         if ahead is not None and not ahead.reversing:
-            target = min(target, ahead.rear - GAP / 2)
+            target = min(target, ahead.rear - GAP)
         if car.plan is not Plan.TAILGATE and car.front <= STOP_LINE and not self.arm.up_switch:
             target = min(target, STOP_LINE)
         if car.plan is Plan.STALL and target >= ARM_LINE + 1.0 and car.stall_ms > 0:
