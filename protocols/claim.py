@@ -1,8 +1,8 @@
 """A new box meets the hub: both prove that they know the one-time claim code, and neither says it aloud (B-01, B-02).
 
-The technician types the code that the hub showed into the box. The box sends its certificate request with a proof made of the code;
-the hub answers with the certificate and a proof of its own. Whoever sits in between learns nothing and can replace nothing, so the
-first contact needs no certificate to trust. A code has 80 random bits, is good once and for 15 minutes.
+The technician types the code that the hub showed into the box. The box sends its certificate request with a proof made of the
+code; the hub answers with the certificate and a proof of its own. Whoever sits in between learns nothing and can replace nothing,
+so the first contact needs no certificate to trust. A code has 80 random bits, is good once and for 15 minutes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def normalise(code: str) -> str:
     """What a person typed -> the code's letters. Refused `bad_claim_code`."""
     letters = code.upper().replace("-", "").replace(" ", "")
     if len(letters) != CODE_LENGTH or any(letter not in ALPHABET for letter in letters):
-        raise Refused("bad_claim_code", "开通码是 16 位字母和数字，没有 0、1、I、O", "a claim code has 16 characters", field="code")
+        raise Refused("bad_claim_code", "开通码是 16 位，没有 0、1、I、O", "a claim code has 16 characters", field="code")
     return letters
 
 

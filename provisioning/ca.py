@@ -54,7 +54,8 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
 def create(folder: Path, hosts: Sequence[str], now: datetime) -> None:
     """Make everything a hub needs into an empty folder.
 
-    ca.crt ca.key · hub.crt hub.key (box listener and MQTT client, CN hub) · broker.crt broker.key · document.key close.key (Ed25519).
+    ca.crt ca.key · hub.crt hub.key (box listener and MQTT client, CN hub) · broker.crt broker.key · document.key close.key
+    (Ed25519).
     `hosts`: names and addresses under which boxes reach hub and broker. Refused `ca_exists` rather than overwrite a CA.
     """
     if (folder / "ca.key").exists():

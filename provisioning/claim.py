@@ -1,4 +1,4 @@
-"""The box's side of opening: make a key that never leaves, ask the hub for a certificate with the claim code, write the settings."""
+"""The box's side of opening: a key that never leaves, a certificate from the hub for the claim code, the settings file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from provisioning.ca import key_pem, write_private
 def run(hub: str, code: str, folder: Path, timeout_s: float = 20) -> claim.ClaimGrant:
     """Claim and write box.key, box.crt, ca.crt and box.toml into `folder`.
 
-    Refused for a wrong, used or expired code, or when whoever answers does not know it; Retry `hub_away`. Nothing is written unless
-    the whole answer is good.
+    Refused for a wrong, used or expired code, or when whoever answers does not know it; Retry `hub_away`. Nothing is written
+    unless the whole answer is good.
     """
     claim.normalise(code)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -67,8 +67,8 @@ def _post(hub: str, body: bytes, timeout_s: float) -> bytes:
             content: bytes = answer.read(1_000_000)
             return content
     except urllib.error.HTTPError as problem:
-        text = problem.read(2_000).decode(errors="replace")
-        raise Refused("claim_refused", "总部没有同意：开通码不对、用过了或过期了", f"the hub refused: {problem.code} {text}") from None
+        text = f"the hub refused: {problem.code} {problem.read(2_000).decode(errors='replace')}"
+        raise Refused("claim_refused", "总部没有同意：开通码不对、用过了或过期了", text) from None
     except (urllib.error.URLError, TimeoutError) as problem:
         raise Retry("hub_away", "连不上总部，检查网线和地址后再试", f"cannot reach the hub: {problem}") from None
 
