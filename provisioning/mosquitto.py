@@ -22,7 +22,7 @@ def settings(keys: Path, folder: Path, address: str, port: int) -> str:
     return f"""\
 per_listener_settings true
 max_queued_messages 0
-message_size_limit 4194304
+max_packet_size 4194304
 persistence false
 log_type error
 log_type warning

@@ -16,7 +16,7 @@ _MOSQUITTO = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
-message_size_limit {payload}
+max_packet_size {payload}
 persistence false
 log_type error
 log_type warning
