@@ -1,0 +1,64 @@
+"""The proof of the money: ledger, bills, receipts and books agree (`gatehouse-hub verify`), and the counts from the raw rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloud.counter import store, store_proof
+from cloud.counter.domain import difference
+from cloud.fees import service as fees
+from cloud.ledger import service as ledger
+from cloud.shared.db import Tx
+
+_PAGE = 1000
+
+
+async def verify(tx: Tx) -> ledger.VerifyReport:
+    """Everything in scope: chains intact and balanced, bills and receipts as they were hashed, receipts gapless, lines settled
+    by their receipts. Faults name project, entry and what differs; the ledger's own come first.
+    """
+    report = await ledger.verify(tx)
+    faults = [*report.faults, *await fees.billing_faults(tx), *await _receipt_faults(tx)]
+    for row in await store_proof.without_receipt(tx):
+        faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", f"receipt {row['book']} {row['number']} is missing"))
+    for row in await store_proof.gaps(tx):
+        faults.append(ledger.Fault(row["project_id"], 0, "gap", f"book {row['code']}: number {row['missing']} is missing"))
+    for row in await store_proof.line_faults(tx):
+        detail = f"charge line {row['id']} says {row['paid_fen']} fen paid, its receipts {row['received']}"
+        faults.append(ledger.Fault(row["project_id"], row["seq"], "line", detail))
+    return ledger.VerifyReport(report.projects, report.entries, tuple(faults))
+
+
+async def _receipt_faults(tx: Tx) -> list[ledger.Fault]:
+    faults = []
+    after = 0
+    while page := await store_proof.page(tx, after, _PAGE):
+        found = {receipt.id: receipt for receipt in await store.receipts(tx, [row["id"] for row in page])}
+        for row in page:
+            detail = _columns(row) or difference(found[row["id"]], row["body"])
+            if row["total_fen"] != found[row["id"]].draft.total_fen:
+                detail = f"total_fen: {row['total_fen']}, its lines say {found[row['id']].draft.total_fen}"
+            if detail:
+                faults.append(ledger.Fault(row["entry_project"], row["seq"], "receipt", f"{found[row['id']].no}: {detail}"))
+        after = page[-1]["id"]
+    return faults
+
+
+def _columns(row: dict[str, Any]) -> str | None:
+    """A fact that stands in the receipt's row and in its entry's, but differs."""
+    for name, here, entry in (
+        ("project", row["project_id"], row["entry_project"]),
+        ("kind", row["kind"], row["entry_kind"]),
+        ("at", row["at"], row["booked_at"]),
+        ("arrived_at", row["arrived_at"], row["entry_arrived"]),
+        ("business_date", row["business_date"], row["entry_business"]),
+    ):
+        if here != entry:
+            return f"{name}: {here}, was {entry}"
+    return None
+
+
+async def counts(tx: Tx) -> dict[str, int]:
+    """`{"counter", "lane_cash", "order", "fen"}`: receipts by kind and the money in them, from the raw rows."""
+    found = await store_proof.counts(tx)
+    return {key: found.get(key, 0) for key in ("counter", "lane_cash", "order", "fen")}

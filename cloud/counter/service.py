@@ -1,0 +1,36 @@
+"""Taking money: shifts, collecting, lane cash and paid orders, receipts, and the proof of it all (REQUIREMENTS 6).
+
+The caller opens the transaction; nothing here commits. Amounts are computed here; what a client sends is only compared.
+"""
+
+from __future__ import annotations
+
+from cloud.counter.collecting import CollectRequest, collect, open_lines
+from cloud.counter.domain import METHOD_NAMES, Method, Offer, Receipt, Tender
+from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
+from cloud.counter.printing import print_receipt, receipt
+from cloud.counter.proof import counts, verify
+from cloud.counter.shifts import Person, open_shift, shift_no
+from cloud.counter.store import Shift
+
+__all__ = [
+    "METHOD_NAMES",
+    "CollectRequest",
+    "Method",
+    "Offer",
+    "Person",
+    "Receipt",
+    "Shift",
+    "Tender",
+    "collect",
+    "counts",
+    "open_lines",
+    "open_shift",
+    "post_lane_cash",
+    "post_order_paid",
+    "print_receipt",
+    "receipt",
+    "shift_no",
+    "suspend_lane_cash",
+    "verify",
+]

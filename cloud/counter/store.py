@@ -1,0 +1,254 @@
+"""SQL of books, shifts and receipts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from cloud.counter.domain import Draft, Receipt, ReceiptLine, Tender
+from cloud.ledger.service import Sealed
+from cloud.shared.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A shift tied to one person and one terminal (C-30)."""
+
+    id: int
+    project_id: int
+    user_id: int
+    user_number: str
+    user_name: str
+    terminal: str
+    book_id: int
+    float_fen: int
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The answer of `counter_post`."""
+
+    outcome: str
+    receipt_id: int | None
+    number: int | None
+    entry: tuple[int, int, str] | None
+
+
+_SHIFT = "SELECT id, project_id, user_id, user_number, user_name, terminal, book_id, float_fen, opened_at, closed_at FROM shifts"
+
+
+async def open_shift_of(tx: Tx, user_id: int) -> Shift | None:
+    row = await tx.fetch_one(_SHIFT + " WHERE user_id = %s AND closed_at IS NULL", (user_id,))
+    return None if row is None else Shift(**row)
+
+
+async def open_shift_at(tx: Tx, project_id: int, terminal: str) -> Shift | None:
+    row = await tx.fetch_one(_SHIFT + " WHERE project_id = %s AND terminal = %s AND closed_at IS NULL", (project_id, terminal))
+    return None if row is None else Shift(**row)
+
+
+async def shift(tx: Tx, shift_id: int) -> Shift | None:
+    row = await tx.fetch_one(_SHIFT + " WHERE id = %s", (shift_id,))
+    return None if row is None else Shift(**row)
+
+
+async def add_shift(
+    tx: Tx, project_id: int, user: tuple[int, str, str], terminal: str, book_id: int, float_fen: int, at: datetime
+) -> Shift | None:
+    """None when a shift of this person or at this terminal was opened meanwhile."""
+    row = await tx.fetch_one(
+        """
+        INSERT INTO shifts (company_id, project_id, user_id, user_number, user_name, terminal, book_id, float_fen, opened_at)
+        SELECT company_id, id, %s, %s, %s, %s, %s, %s, %s FROM projects WHERE id = %s
+        ON CONFLICT DO NOTHING
+        RETURNING id, project_id, user_id, user_number, user_name, terminal, book_id, float_fen, opened_at, closed_at
+        """,
+        (*user, terminal, book_id, float_fen, at, project_id),
+    )
+    return None if row is None else Shift(**row)
+
+
+async def ensure_book(tx: Tx, project_id: int, code: str, kind: str) -> tuple[int, str] | None:
+    """(id, code) of a project's book, made when it is not there; None when the code belongs to another project."""
+    sql = "SELECT id, code FROM receipt_books WHERE code = %s AND project_id = %s AND kind = %s"
+    row = await tx.fetch_one(sql, (code, project_id, kind))
+    if row is None:
+        await tx.execute(
+            """
+            INSERT INTO receipt_books (company_id, project_id, code, kind)
+            SELECT company_id, id, %s, %s FROM projects WHERE id = %s
+            ON CONFLICT (company_id, code) DO NOTHING
+            """,
+            (code, kind, project_id),
+        )
+        row = await tx.fetch_one(sql, (code, project_id, kind))
+    return None if row is None else (row["id"], row["code"])
+
+
+async def book_code(tx: Tx, book_id: int) -> str:
+    row = await tx.fetch_one("SELECT code FROM receipt_books WHERE id = %s", (book_id,))
+    assert row is not None
+    return str(row["code"])
+
+
+async def post(
+    tx: Tx, sealed: Sealed, draft: Draft, *, subject: str | None, book_id: int, number: int | None, key: str, fingerprint: str
+) -> Posted:
+    """`counter_post`: number, entry and receipt in one round trip."""
+    request = sealed.request
+    head = {
+        "room_id": draft.room_id,
+        "object": draft.object,
+        "total_fen": draft.total_fen,
+        "change_fen": draft.change_fen,
+        "cashier": draft.cashier,
+        "cashier_name": draft.cashier_name,
+        "shift_id": draft.shift_id,
+        "terminal": draft.terminal,
+        "order_no": draft.order_no,
+        "request_key": key,
+        "request_digest": fingerprint,
+    }
+    row = await tx.fetch_one(
+        """
+        SELECT outcome, receipt_id, receipt_number, entry_id, entry_seq, encode(entry_hash, 'hex') AS entry_hash
+        FROM counter_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            request.project_id,
+            request.kind,
+            request.source,
+            sealed.asked,
+            request.booked_at,
+            request.arrived_at,
+            request.business_date,
+            sealed.body,
+            [posting.account for posting in request.postings],
+            [posting.amount_fen for posting in request.postings],
+            [posting.ref for posting in request.postings],
+            subject,
+            list(request.personal),
+            list(sealed.salts),
+            list(request.personal.values()),
+            book_id,
+            number,
+            json.dumps(head, ensure_ascii=False),
+            _json([asdict(line) for line in draft.lines]),
+            _json([asdict(tender) for tender in draft.tenders]),
+        ),
+    )
+    assert row is not None
+    entry = None if row["entry_id"] is None else (row["entry_id"], row["entry_seq"], row["entry_hash"])
+    return Posted(row["outcome"], row["receipt_id"], row["receipt_number"], entry)
+
+
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    numbered = [{"line": number} | row for number, row in enumerate(rows, 1)]
+    return json.dumps(numbered, ensure_ascii=False, default=str)
+
+
+async def by_key(tx: Tx, project_id: int, key: str) -> tuple[int, str] | None:
+    """(receipt id, fingerprint of its request) of an idempotency key."""
+    row = await tx.fetch_one(
+        "SELECT id, request_digest FROM receipts WHERE project_id = %s AND request_key = %s", (project_id, key)
+    )
+    return None if row is None else (row["id"], row["request_digest"])
+
+
+async def last_taker(tx: Tx, charge_line: int) -> tuple[str, datetime, str] | None:
+    """(name, time, receipt number as printed) of the last receipt that paid a charge line."""
+    row = await tx.fetch_one(
+        """
+        SELECT r.cashier_name, r.at, b.code || ' ' || lpad(r.number::text, 7, '0') AS no
+        FROM receipt_lines l JOIN receipts r ON r.id = l.receipt_id JOIN receipt_books b ON b.id = r.book_id
+        WHERE l.charge_line = %s ORDER BY r.id DESC LIMIT 1
+        """,
+        (charge_line,),
+    )
+    return None if row is None else (row["cashier_name"], row["at"], row["no"])
+
+
+async def receipts(tx: Tx, ids: Sequence[int]) -> list[Receipt]:
+    """Receipts with lines, tenders, what is left of the payer's name and how often they were printed, in order of id."""
+    rows = await tx.fetch_all(
+        """
+        SELECT r.id, r.project_id, r.kind, r.at, r.arrived_at, r.business_date, r.room_id, r.object, r.change_fen, r.cashier,
+               r.cashier_name, r.shift_id, r.terminal, r.order_no, r.number, b.code AS book, r.entry_id, e.seq AS entry_seq,
+               encode(e.hash, 'hex') AS entry_hash,
+               (SELECT p.value FROM ledger_personal p WHERE p.entry_id = r.entry_id AND p.field = 'payer') AS payer,
+               (SELECT count(*) FROM receipt_prints p WHERE p.receipt_id = r.id) AS prints
+        FROM receipts r JOIN receipt_books b ON b.id = r.book_id JOIN ledger_entries e ON e.id = r.entry_id
+        WHERE r.id = ANY(%s) ORDER BY r.id
+        """,
+        (list(ids),),
+    )
+    lines: dict[int, list[ReceiptLine]] = {}
+    for row in await tx.fetch_all(
+        """
+        SELECT receipt_id, charge_line, item, item_name, object, period_from, period_to, formula, principal_fen, late_fee_fen
+        FROM receipt_lines WHERE receipt_id = ANY(%s) ORDER BY line
+        """,
+        (list(ids),),
+    ):
+        lines.setdefault(row.pop("receipt_id"), []).append(ReceiptLine(**row))
+    tenders: dict[int, list[Tender]] = {}
+    for row in await tx.fetch_all(
+        """
+        SELECT receipt_id, method, tendered_fen, amount_fen, reference FROM receipt_tenders
+        WHERE receipt_id = ANY(%s) ORDER BY line
+        """,
+        (list(ids),),
+    ):
+        tenders.setdefault(row.pop("receipt_id"), []).append(Tender(**row))
+    return [_receipt(row, lines.get(row["id"], []), tenders.get(row["id"], [])) for row in rows]
+
+
+def _receipt(row: dict[str, Any], lines: list[ReceiptLine], tenders: list[Tender]) -> Receipt:
+    draft = Draft(
+        project_id=row["project_id"],
+        kind=row["kind"],
+        at=row["at"],
+        arrived_at=row["arrived_at"],
+        business_date=row["business_date"],
+        room_id=row["room_id"],
+        object=row["object"],
+        lines=lines,
+        tenders=tenders,
+        change_fen=row["change_fen"],
+        cashier=row["cashier"],
+        cashier_name=row["cashier_name"],
+        shift_id=row["shift_id"],
+        terminal=row["terminal"],
+        order_no=row["order_no"],
+    )
+    return Receipt(
+        row["id"],
+        row["book"],
+        row["number"],
+        row["entry_id"],
+        row["entry_seq"],
+        row["entry_hash"],
+        draft,
+        row["payer"],
+        row["prints"],
+    )
+
+
+async def add_print(tx: Tx, receipt_id: int, at: datetime, by_number: str, by_name: str) -> int:
+    """Record a print; which one it is. Prints of one receipt queue up behind each other."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"print receipt {receipt_id}",))
+    row = await tx.fetch_one(
+        """
+        INSERT INTO receipt_prints (company_id, receipt_id, n, at, by_number, by_name)
+        SELECT company_id, id, 1 + (SELECT count(*) FROM receipt_prints WHERE receipt_id = receipts.id), %s, %s, %s
+        FROM receipts WHERE id = %s RETURNING n
+        """,
+        (at, by_number, by_name, receipt_id),
+    )
+    assert row is not None
+    return int(row["n"])

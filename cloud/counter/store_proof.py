@@ -1,0 +1,79 @@
+"""SQL that proves receipts against books, entries and charge lines, and counts them from the raw rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloud.shared.db import Tx
+
+
+async def page(tx: Tx, after: int, limit: int) -> list[dict[str, Any]]:
+    """Receipts after an id: id, total_fen as stored, entry (project, seq, body)."""
+    return await tx.fetch_all(
+        """
+        SELECT r.id, r.total_fen, r.kind, r.project_id, r.at, r.arrived_at, r.business_date, e.project_id AS entry_project, e.seq,
+               e.body, e.kind AS entry_kind, e.booked_at, e.arrived_at AS entry_arrived, e.business_date AS entry_business
+        FROM receipts r JOIN ledger_entries e ON e.id = r.entry_id WHERE r.id > %s ORDER BY r.id LIMIT %s
+        """,
+        (after, limit),
+    )
+
+
+async def without_receipt(tx: Tx) -> list[dict[str, Any]]:
+    """Entries that must have a receipt and have none."""
+    return await tx.fetch_all(
+        """
+        SELECT e.project_id, e.seq, e.body::jsonb ->> 'book' AS book, e.body::jsonb ->> 'number' AS number
+        FROM ledger_entries e LEFT JOIN receipts r ON r.entry_id = e.id
+        WHERE e.kind IN ('counter', 'lane_cash', 'order') AND r.id IS NULL ORDER BY e.project_id, e.seq
+        """,
+        (),
+    )
+
+
+async def gaps(tx: Tx) -> list[dict[str, Any]]:
+    """The first missing number of each book: between its first and the highest taken."""
+    return await tx.fetch_all(
+        """
+        SELECT b.project_id, b.code, min(n.number) AS missing
+        FROM receipt_books b
+        CROSS JOIN LATERAL (
+            SELECT coalesce(lag(r.number) OVER (ORDER BY r.number), b.first_number - 1) + 1 AS number, r.number AS here
+            FROM receipts r WHERE r.book_id = b.id
+            UNION ALL
+            SELECT coalesce(max(r.number), b.first_number - 1) + 1, b.taken + 1
+            FROM receipts r WHERE r.book_id = b.id HAVING b.taken > 0) n
+        WHERE n.here > n.number GROUP BY b.id ORDER BY b.project_id, b.code
+        """,
+        (),
+    )
+
+
+async def line_faults(tx: Tx) -> list[dict[str, Any]]:
+    """Charge lines whose paid amount is not what their receipts say."""
+    return await tx.fetch_all(
+        """
+        SELECT c.project_id, c.id, c.paid_fen, coalesce(sum(l.principal_fen + l.late_fee_fen), 0)::bigint AS received,
+               coalesce(max(e.seq), 0) AS seq
+        FROM charge_lines c
+        LEFT JOIN receipt_lines l ON l.charge_line = c.id
+        LEFT JOIN receipts r ON r.id = l.receipt_id LEFT JOIN ledger_entries e ON e.id = r.entry_id
+        GROUP BY c.id HAVING c.paid_fen <> coalesce(sum(l.principal_fen + l.late_fee_fen), 0) ORDER BY c.project_id, c.id
+        """,
+        (),
+    )
+
+
+async def counts(tx: Tx) -> dict[str, int]:
+    """Receipts by kind, and the money in them as the ledger has it on the accounts where money lies."""
+    rows = await tx.fetch_all("SELECT kind, count(*) AS n FROM receipts GROUP BY kind", ())
+    fen = await tx.fetch_one(
+        """
+        SELECT coalesce(sum(p.amount_fen), 0)::bigint AS fen
+        FROM ledger_entries e JOIN ledger_postings p ON p.entry_id = e.id
+        WHERE p.root IN ('cash_drawer', 'provider_clearing', 'bank') AND e.kind IN ('counter', 'lane_cash', 'order')
+        """,
+        (),
+    )
+    assert fen is not None
+    return {row["kind"]: row["n"] for row in rows} | {"fen": fen["fen"]}

@@ -1,0 +1,92 @@
+"""Fee items and charge lines: add, list what is open, settle (REQUIREMENTS 3, 5.1). Callers hand in their transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cloud.fees import store
+from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate, order
+from cloud.ledger import service as ledger
+from cloud.shared.db import Tx
+from protocols.errors import Refused
+from protocols.money import MAX_FEN, Fen
+from protocols.time import business_date
+
+__all__ = [
+    "CATEGORIES",
+    "Item",
+    "Line",
+    "NewLine",
+    "Share",
+    "add_lines",
+    "allocate",
+    "billing_faults",
+    "lock_lines",
+    "open_lines",
+    "open_lines_of_payer",
+    "put_items",
+    "settle",
+]
+
+
+async def put_items(tx: Tx, company_id: int, items: Sequence[Item]) -> None:
+    """Register fee items of a company by code, or bring them up to date."""
+    await store.put_items(tx, company_id, items)
+
+
+async def add_lines(tx: Tx, *, company_id: int, project_id: int, lines: Sequence[NewLine], at: datetime, by: str) -> int:
+    """Add charge lines and post their bill; how many are new.
+
+    Idempotent by item, object and period: a line that lives already is left alone (F-09). Refused `unknown_item`, `bad_line`.
+    """
+    known = await store.items(tx, company_id)
+    for line in lines:
+        _check(line, known)
+    batch = await store.next_batch(tx)
+    item_ids = {code: item_id for code, (item_id, _) in known.items()}
+    added = await store.add_lines(tx, company_id, project_id, batch, lines, item_ids, at, by)
+    if not added:
+        return 0
+    totals: dict[str, Fen] = {}
+    for code, amount in added:
+        account = known[code][1].account
+        totals[account] = totals.get(account, 0) + amount
+    ref = f"batch:{batch}"
+    postings = [ledger.Posting(ledger.Account.RECEIVABLE, sum(totals.values()), ref)]
+    postings += [ledger.Posting(account, -fen, ref) for account, fen in sorted(totals.items())]
+    body = {"batch": batch, "lines": len(added), "digest": await store.batch_digest(tx, batch), "by": by}
+    await ledger.post(tx, ledger.Request(project_id, "bill", f"bill:{batch}", at, at, business_date(at), postings, body))
+    return len(added)
+
+
+def _check(line: NewLine, known: dict[str, tuple[int, Item]]) -> None:
+    if line.item not in known:
+        raise Refused("unknown_item", f"没有费用项目 {line.item}", f"no fee item {line.item}", field="item")
+    if not 0 < line.amount_fen <= MAX_FEN or line.period_to <= line.period_from or not line.formula:
+        raise Refused("bad_line", f"{line.object} 的应收明细不对", f"bad charge line of {line.object}", field="lines")
+
+
+async def open_lines(tx: Tx, project_id: int, room_id: int) -> list[Line]:
+    """What a room owes, oldest due date first (C-01)."""
+    return order(await store.open_of_room(tx, project_id, room_id))
+
+
+async def open_lines_of_payer(tx: Tx, project_id: int, payer_id: int) -> list[Line]:
+    """What a payer owes over all objects of a project, oldest due date first (C-01)."""
+    return order(await store.open_of_payer(tx, project_id, payer_id))
+
+
+async def lock_lines(tx: Tx, project_id: int, ids: Sequence[int]) -> list[Line]:
+    """The lines of a project by number, locked until the transaction ends; those outside the scope are missing."""
+    return await store.lock(tx, project_id, ids)
+
+
+async def settle(tx: Tx, shares: Sequence[Share]) -> None:
+    """Book shares of a payment on their locked lines; the status follows (part, paid)."""
+    await store.settle(tx, [(share.line.id, share.amount_fen) for share in shares])
+
+
+async def billing_faults(tx: Tx) -> list[ledger.Fault]:
+    """Bills in scope whose charge lines were changed, removed or added behind the ledger's back."""
+    return [ledger.Fault(project, seq, "bill", detail) for project, seq, detail in await store.bill_faults(tx)]

@@ -1,0 +1,120 @@
+"""The printed receipt holds every field, also in the worst case, and says when it is a reprint (C-09, C-10, UI.md 12)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from io import BytesIO
+
+from pypdf import PdfReader
+
+from cloud.counter import service as counter
+from cloud.counter.domain import Draft, Receipt, ReceiptLine, Tender
+from cloud.counter.paper import Print, Sheet, render
+from cloud.ledger import service as ledger
+from protocols.time import SHANGHAI
+from tests.support.money import EAST, NOON, bill, cashier, line, request, shift
+
+AT = datetime(2026, 11, 24, 9, 46, 58, tzinfo=SHANGHAI)
+LINES = (
+    ReceiptLine(
+        1, "property", "物业费", "3-1-502", date(2026, 10, 1), date(2027, 1, 1), "96.37 ㎡ × 2.35 元 × 3 个月", 67941, 476
+    ),
+    ReceiptLine(
+        2, "water", "水费（代收）", "3-1-502", date(2026, 9, 26), date(2026, 10, 26), "27 吨：12 × 3.20 + 15 × 4.60", 10740, 0
+    ),
+    ReceiptLine(3, "space", "车位费 B2-117", "B2-117", date(2026, 12, 1), date(2027, 1, 1), "300.00 元 × 1 个月", 30000, 0),
+)
+
+
+def sheet(lines=LINES, *, n: int = 1, arrived: datetime = AT, **more) -> Sheet:
+    total = sum(one.amount_fen for one in lines)
+    draft = Draft(
+        1,
+        "counter",
+        AT,
+        arrived,
+        date(2026, 11, 24),
+        7,
+        "3-1-502",
+        lines,
+        [Tender("cash", total + 843, total)],
+        843,
+        "0217",
+        "梅友仁",
+        2,
+        "窗口 2",
+    )
+    receipt = Receipt(1, "FQ-B", 31883, 5, 9, "3c8f" * 16, replace(draft, **more), "贾晓满")
+    return Sheet("华东禾序物业服务有限公司", "枫桥雅苑", receipt, "BC-1124-02", "96.37", "https://hub/r", Print(n, "孟样安", AT))
+
+
+def pages(pdf: bytes) -> list[str]:
+    return [page.extract_text() for page in PdfReader(BytesIO(pdf)).pages]
+
+
+def test_every_field_is_on_the_paper():
+    (text,) = pages(render(sheet()))
+    for field in (
+        "华东禾序物业服务有限公司 · 枫桥雅苑", "№ FQ-B 0031883", "2026-11-24 09:46:58", "缴款人：贾晓满", "3-1-502", "96.37 ㎡",
+        "物业费", "2026-10-01 至 2026-12-31", "96.37 ㎡ × 2.35 元 × 3 个月", "679.41", "4.76", "684.17", "¥1,091.57",
+        "壹仟零玖拾壹元伍角柒分", "现金 1,091.57", "实收现金 1,100.00", "找零 8.43", "业务日期 2026-11-24", "梅友仁（0217）", "窗口 2",
+        "BC-1124-02", "验真码 7J7K-S3SW", "不是发票", "盖章",
+    ):  # fmt: skip
+        assert field in text, field
+    assert "补打" not in text
+    assert "补传" not in text
+
+
+def test_a_reprint_and_a_late_arrival_say_so():
+    (text,) = pages(render(sheet(n=3, arrived=AT + timedelta(hours=2))))
+    assert "补打 第 2 次" in text
+    assert "补打：孟样安 2026-11-24 09:46" in text
+    assert "离线，补传于 2026-11-24 11:46:58" in text
+
+
+def test_the_worst_case_stays_on_one_form():
+    """UI.md 12: the longest name, 12 lines, a negative line and 补打."""
+    long = replace(
+        LINES[0],
+        item_name="公共能耗分摊费（电梯、照明、消防水泵）",
+        formula="（125,400.50 度 × 0.6180 元）× 96.37 ÷ 48,221.77",
+    )
+    lines = [long] * 11 + [replace(LINES[1], item_name="物业费调整", principal_fen=-1_149)]
+    (text,) = pages(render(sheet(lines, n=2)))
+    assert text.count("2026-10-01 至 2026-12-31") == 11
+    assert "−11.49" in text
+    assert "退减" in text
+    assert "…" not in text
+
+
+def test_a_thirteenth_line_takes_a_second_page():
+    first, second = pages(render(sheet([LINES[0]] * 13)))
+    assert "1/2 页" in first
+    assert "合计" not in first
+    assert "合计" in second
+
+
+async def test_prints_are_counted(money_db):
+    """C-10"""
+    async with money_db.tx(EAST) as tx:
+        lines = await bill(tx, line(101, 22_500))
+        taken = await counter.collect(tx, request(await shift(tx), 101, lines, 22_500), cashier(), NOON)
+        first = await counter.print_receipt(tx, taken.id, cashier(), NOON, "https://hub")
+        second = await counter.print_receipt(tx, taken.id, cashier(2), NOON, "https://hub")
+        assert (await counter.receipt(tx, taken.id)).prints == 2
+    assert "补打" not in pages(first)[0]
+    assert "补打 第 1 次" in pages(second)[0]
+    assert "收费员2" in pages(second)[0]
+
+
+async def test_an_erased_payer_is_not_printed(money_db):
+    """O-10"""
+    async with money_db.tx(EAST) as tx:
+        lines = await bill(tx, line(101, 22_500))
+        taken = await counter.collect(tx, request(await shift(tx), 101, lines, 22_500), cashier(), NOON)
+        await ledger.erase(tx, "owner:101")
+        text = pages(await counter.print_receipt(tx, taken.id, cashier(), NOON, "https://hub"))[0]
+        assert (await counter.verify(tx)).ok
+    assert "业主101" not in text
+    assert "已删除" in text
