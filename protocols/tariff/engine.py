@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from protocols.errors import Refused
-from protocols.money import Fen, yuan
+from protocols.money import Fen
 from protocols.tariff import explain
 from protocols.tariff.coupons import minutes_off, take_off
-from protocols.tariff.pieces import Minute, clock_text, minute_of, subtract_days
+from protocols.tariff.pieces import Minute, minute_of, subtract_days
 from protocols.tariff.pricing import Part, bill
 from protocols.tariff.quotes import CouponUse, Quote, Row
 from protocols.tariff.rules import PrepayRules, RoundTo, Table, TariffRules
@@ -76,10 +76,8 @@ class Terms:
         whole = self._fee(entry, minutes, stay.passes, stay.coupons, free=free)
         if not paid:
             return whole
-        spared = min(paid, whole.due_fen)
-        rest = "，多付的不退" if spared < paid else ""
-        row = Row("prepaid", "已付", f"前面已付 {yuan(paid)}{rest}", -spared or None)
-        return Priced(whole.due_fen - spared, paid, max(paid, whole.gross_fen), (*whole.rows, row), whole.coupons)
+        rows = (*whole.rows, explain.paid_before(paid, whole.due_fen))
+        return Priced(max(0, whole.due_fen - paid), paid, max(paid, whole.gross_fen), rows, whole.coupons)
 
     def _fee(self, entry: Minute, minutes: int, passes: Sequence[PassDays], coupons: Sequence[Coupon], *, free: bool) -> Priced:
         """The whole fee of a stay after coupons and rounding (Q-80, Q-95)."""
@@ -105,8 +103,7 @@ class Terms:
                 laid = self._laid(entry, left, passes, free=free)
                 uses.append(CouponUse(coupon.kind, coupon.ref, before - laid.fen))
                 before = laid.fen
-                how = f"{coupon.minutes} 分钟券：按 {clock_text(entry + left)} 出场计算，即 {left} 分钟"
-                part.add(Row("coupon", "用券", how))
+                part.add(explain.shortened(coupon.minutes, entry + left, left))
         part.join(laid)
         return part, uses
 

@@ -81,22 +81,23 @@ class _Group:
     start: Minute
     end: Minute
     opening: bool
-    title: str
     cap: explain.CapText | None
+
+    @property
+    def title(self) -> str:
+        return explain.day_text(self.start) if self.cap is None else self.cap.title
 
 
 def _groups(cap_24h: Fen | None, cap_day: Fen | None, span: Span) -> Iterator[_Group]:
     """Cut by the cap that is set (Q-73, Q-74); `opening`: the group holds the entry, not merely the first billed minute."""
     if cap_24h is not None:
         for start, end, window in cut_every(span.start, span.end, span.entry, MINUTES_A_DAY):
-            cap = explain.window_cap(cap_24h, window)
-            yield _Group(start, end, window == 0, cap.title, cap)
+            yield _Group(start, end, window == 0, explain.window_cap(cap_24h, window))
     elif cap_day is not None:
         for start, end, day in cut_every(span.start, span.end, 0, MINUTES_A_DAY):
-            cap = explain.day_cap(cap_day, start)
-            yield _Group(start, end, day == span.entry // MINUTES_A_DAY, cap.title, cap)
+            yield _Group(start, end, day == span.entry // MINUTES_A_DAY, explain.day_cap(cap_day, start))
     else:
-        yield _Group(span.start, span.end, True, "", None)
+        yield _Group(span.start, span.end, True, None)
 
 
 def _steps(table: Table, stepped: Stepped, cap_day: Fen | None, each_day: bool | None, span: Span) -> Part:
@@ -105,7 +106,7 @@ def _steps(table: Table, stepped: Stepped, cap_day: Fen | None, each_day: bool |
     again = table.first_block_each_window if table.cap_24h_fen is not None else each_day
     for group in _groups(table.cap_24h_fen, cap_day, span):
         fen, how = _stepped(stepped, group.end - group.start, with_first=group.opening or bool(again))
-        part.add(explain.piece(explain.title_of(group.title, group.start), group.start, group.end, how, fen, group.cap))
+        part.add(explain.piece(group.title, group.start, group.end, how, fen, group.cap))
     return part
 
 

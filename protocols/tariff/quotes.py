@@ -27,7 +27,7 @@ class Row:
 
     def __str__(self) -> str:
         head = f"{self.title} {self.clock}".rstrip()
-        return f"{head}：{self.how}" if self.fen is None else f"{head}：{self.how}，{yuan(self.fen)}"
+        return f"{head}：{self.how}" if self.fen is None else f"{head}：{self.how}，计 {yuan(self.fen)}"
 
 
 @dataclass(frozen=True, slots=True)
