@@ -11,14 +11,19 @@
 """
 
 from protocols.tariff.engine import quote
+from protocols.tariff.groups import GroupCar, quote_group
 from protocols.tariff.quotes import CouponUse, Quote, Row
 from protocols.tariff.rules import TariffRules, in_force, parse_rules
 from protocols.tariff.stay import Calendar, Coupon, PassDays, Prepaid, Stay, parse_calendar
+from protocols.tariff.visits import quote_visits
+from protocols.tariff.zones import NestedQuote, quote_nested
 
 __all__ = [
     "Calendar",
     "Coupon",
     "CouponUse",
+    "GroupCar",
+    "NestedQuote",
     "PassDays",
     "Prepaid",
     "Quote",
@@ -29,4 +34,7 @@ __all__ = [
     "parse_calendar",
     "parse_rules",
     "quote",
+    "quote_group",
+    "quote_nested",
+    "quote_visits",
 ]

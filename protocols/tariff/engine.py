@@ -77,7 +77,7 @@ class Terms:
         if not paid:
             return whole
         rows = (*whole.rows, explain.paid_before(paid, whole.due_fen))
-        return Priced(max(0, whole.due_fen - paid), paid, max(paid, whole.gross_fen), rows, whole.coupons)
+        return Priced(max(0, whole.due_fen - paid), paid, whole.gross_fen, rows, whole.coupons)
 
     def _fee(self, entry: Minute, minutes: int, passes: Sequence[PassDays], coupons: Sequence[Coupon], *, free: bool) -> Priced:
         """The whole fee of a stay after coupons and rounding (Q-80, Q-95)."""
@@ -85,18 +85,20 @@ class Terms:
         rounded = _rounded(gross.fen, self.table.round_to)
         part, uses = gross, list[CouponUse]()
         if minutes_off(coupons):
-            part, uses = self._shortened(entry, minutes, passes, coupons, gross.fen, free=free)
+            part, uses = self._shortened(entry, minutes, passes, coupons, gross, free=free)
         uses += take_off(part, coupons)
         if self.table.round_to is not None:
             part.add(explain.rounding(part.fen, _rounded(part.fen, self.table.round_to)))
         return Priced(part.fen, 0, rounded, tuple(part.rows), tuple(uses))
 
     def _shortened(
-        self, entry: Minute, minutes: int, passes: Sequence[PassDays], coupons: Sequence[Coupon], gross: Fen, *, free: bool
+        self, entry: Minute, minutes: int, passes: Sequence[PassDays], coupons: Sequence[Coupon], gross: Part, *, free: bool
     ) -> tuple[Part, list[CouponUse]]:
         """The fee as if the exit were earlier, one minutes coupon after the other so that each knows what it took off."""
-        part, laid = Part(), Part()
-        uses, before, left = [], gross, minutes
+        part, laid = Part(), gross
+        uses, before, left = [], gross.fen, minutes
+        if gross.rows[0].kind == "free":
+            part.add(gross.rows[0])
         for coupon in coupons:
             if coupon.kind == "minutes":
                 left = max(0, left - coupon.minutes)
@@ -104,6 +106,8 @@ class Terms:
                 uses.append(CouponUse(coupon.kind, coupon.ref, before - laid.fen))
                 before = laid.fen
                 part.add(explain.shortened(coupon.minutes, entry + left, left))
+        if part.rows[0].kind == "free" and laid.fen:
+            laid.rows.remove(laid.rows[0])  # beyond the free time with and without the coupon: said once, for the real stay
         part.join(laid)
         return part, uses
 
@@ -123,7 +127,7 @@ class Terms:
             part.add(explain.covered(at, end))
         return part
 
-    def quote(self, stay: Stay, minutes: int, priced: Priced, *, ahead: bool) -> Quote:
+    def quote(self, stay: Stay, minutes: int, priced: Priced, *, ahead: bool, notes: tuple[Row, ...] = ()) -> Quote:
         """Wrap what was priced, with the total as last row."""
         entry, leave = civil(stay.entry), civil(stay.exit)
         reasons = (() if self.class_known else ("unknown_class",)) + (("clock_ahead",) if ahead else ())
@@ -139,7 +143,7 @@ class Terms:
             due_fen=priced.due_fen,
             paid_fen=priced.paid_fen,
             gross_fen=priced.gross_fen,
-            rows=(*self._class_row(stay), *priced.rows, explain.total(priced.rows, priced.due_fen)),
+            rows=(*self._class_row(stay), *notes, *priced.rows, explain.total(priced.rows, priced.due_fen)),
             coupons=priced.coupons,
             reasons=reasons,
         )

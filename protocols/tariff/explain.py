@@ -168,3 +168,16 @@ def total(rows: Sequence[Row], fen: Fen) -> Row:
         return Row("total", "应付", f"以上 {len(amounts)} 项相加", fen)
     signed = "".join(f" {'−' if amount < 0 else '+'} {yuan(abs(amount))}" for amount in amounts)
     return Row("total", "应付", signed.removeprefix(" + ").strip() or "没有要付的", fen)
+
+
+def joined(away: int, before: int, now: int) -> Row:
+    how = f"离开 {away} 分钟又回来，接着上一次算：{before} + {now} = {before + now} 分钟，离开的时间不计，免费时长不再给"
+    return Row("note", "再次进场", how)
+
+
+def rides(start: Minute, end: Minute) -> Row:
+    return Row("pass", "占用车位", "用本组的月租车位，不收费", None, span_text(start, end), instant_of(start), instant_of(end))
+
+
+def inner_taken_out(inside: int, left: int) -> Row:
+    return Row("note", "内场", f"在内场的 {inside} 分钟按内场收费，外场只算其余 {left} 分钟，从进场起连着算")

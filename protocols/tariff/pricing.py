@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from protocols.errors import Refused
 from protocols.money import Fen
 from protocols.tariff import explain
-from protocols.tariff.pieces import BandClock, Minute, cut_every, day_of
+from protocols.tariff.pieces import BandClock, Minute, cut_every, day_of, day_text
 from protocols.tariff.quotes import Row
 from protocols.tariff.rules import MINUTES_A_DAY, Band, DayTable, Stepped, Table
 from protocols.tariff.stay import Calendar
@@ -85,7 +85,7 @@ class _Group:
 
     @property
     def title(self) -> str:
-        return explain.day_text(self.start) if self.cap is None else self.cap.title
+        return day_text(self.start) if self.cap is None else self.cap.title
 
 
 def _groups(cap_24h: Fen | None, cap_day: Fen | None, span: Span) -> Iterator[_Group]:

@@ -105,7 +105,8 @@ class Quote:
             "rows": [_row_document(row) for row in self.rows],
             "lines": self.lines,
             "coupons": [{"kind": use.kind, "ref": use.ref, "off_fen": use.off_fen} for use in self.coupons],
-            "review": self.reasons,
+            "review": self.review,
+            "reasons": self.reasons,
         }
         return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
@@ -127,7 +128,7 @@ class Quote:
             gross_fen=read["gross_fen"],
             rows=tuple(_read_row(row) for row in read["rows"]),
             coupons=tuple(CouponUse(**use) for use in read["coupons"]),
-            reasons=tuple(read["review"]),
+            reasons=tuple(read["reasons"]),
         )
 
 
