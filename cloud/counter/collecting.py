@@ -82,18 +82,17 @@ async def collect(tx: Tx, request: CollectRequest, person: Person, at: datetime)
     draft = _counter_draft(request, shift, shares, tenders, change, at)
     payer_id = next((line.payer_id for line in lines if line.payer_id), None)
     payer = (payer_id, await estate.owner_name(tx, payer_id)) if payer_id else None
-    receipt = await book(
+    await fees.settle(tx, shares)
+    return await book(
         tx,
         draft,
         source=source,
         cash_ref=f"shift:{shift.id}",
         credits=_credits(shares),
-        book_id=shift.book_id,
+        receipt_book=shift.book,
         fingerprint=request.fingerprint,
         payer=payer,
     )
-    await fees.settle(tx, shares)
-    return receipt
 
 
 async def _known(tx: Tx, request: CollectRequest, source: str) -> Receipt | None:

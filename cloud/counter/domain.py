@@ -207,8 +207,3 @@ def digest(project_id: int, content: object) -> str:
     """A fingerprint of a request's content: the same key with another fingerprint is a conflict (C-06)."""
     text = json.dumps([project_id, content], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def with_number(draft: Draft, *, id: int, book: str, number: int, entry: tuple[int, int, str], payer: str | None) -> Receipt:
-    """The receipt that a posted draft became; `entry` is (id, seq, hash)."""
-    return Receipt(id, book, number, *entry, draft=draft, payer=payer)

@@ -8,6 +8,7 @@ from typing import cast
 
 from cloud.counter import store
 from cloud.counter.domain import METHOD_NAMES, Draft, Method, Receipt, ReceiptLine, Tender, debits, facts
+from cloud.counter.store import Book
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
 from cloud.payments.service import Order
@@ -27,7 +28,7 @@ async def book(
     source: str,
     cash_ref: str,
     credits: Sequence[ledger.Posting],
-    book_id: int,
+    receipt_book: Book,
     number: int | None = None,
     fingerprint: str = "",
     payer: tuple[int, str] | None = None,
@@ -49,17 +50,27 @@ async def book(
         personal={"payer": payer[1]} if payer else {},
     )
     subject = f"owner:{payer[0]}" if payer else None
+    await tx.notify("takings", {"project_id": draft.project_id, "kind": draft.kind, "amount_fen": draft.total_fen})
+    # Last, so that chain and book are locked for one round trip and the commit only.
     posted = await store.post(
-        tx, ledger.seal(request), draft, subject=subject, book_id=book_id, number=number, key=source, fingerprint=fingerprint
+        tx,
+        ledger.seal(request),
+        draft,
+        subject=subject,
+        book_id=receipt_book.id,
+        number=number,
+        key=source,
+        fingerprint=fingerprint,
     )
     _refuse(posted.outcome, number)
     entry = ledger.Entry(posted.entry[0], draft.project_id, *posted.entry[1:]) if posted.entry else None
-    ledger.outcome(posted.outcome, entry, request)
+    booked = ledger.outcome(posted.outcome, entry, request)
     if posted.receipt_id is None:
         raise Stop("receipt_lost", "收据不见了", f"the entry of {source} has no receipt")
-    if posted.outcome == "posted":
-        await tx.notify("takings", {"project_id": draft.project_id, "kind": draft.kind, "amount_fen": draft.total_fen})
-    return (await store.receipts(tx, [posted.receipt_id]))[0]
+    if posted.outcome == "repeated" or posted.number is None:
+        return (await store.receipts(tx, [posted.receipt_id]))[0]
+    name = payer[1] if payer else None
+    return Receipt(posted.receipt_id, receipt_book.code, posted.number, booked.id, booked.seq, booked.hash, draft, name)
 
 
 def _refuse(outcome: str, number: int | None) -> None:
@@ -107,7 +118,7 @@ async def post_lane_cash(tx: Tx, *, project_id: int, box: str, payment: Payment,
         source=_lane_source(box, payment),
         cash_ref=_drawer(box, payment),
         credits=[revenue],
-        book_id=found[0],
+        receipt_book=found,
         number=payment.number,
     )
 
@@ -165,4 +176,4 @@ async def post_order_paid(tx: Tx, order: Order, now: datetime) -> None:
     )
     revenue = ledger.Posting(ledger.Account.REVENUE.of(item), -order.amount_fen, f"{order.purpose}:{order.reference}")
     source = f"order:{order.order_no}"
-    await book(tx, draft, source=source, cash_ref=source, credits=[revenue], book_id=found[0])
+    await book(tx, draft, source=source, cash_ref=source, credits=[revenue], receipt_book=found)

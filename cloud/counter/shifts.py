@@ -40,9 +40,7 @@ async def open_shift(tx: Tx, *, project_id: int, person: Person, terminal: str, 
         if book is None:
             raise Conflict("book_taken", "票据本的编号被别的项目占用", f"book {project.code.upper()}-B belongs elsewhere")
         user = (person.user_id, person.number, person.name)
-        made = await store.add_shift(tx, project_id, user, terminal, book[0], float_fen, at)
-        if made is not None:
-            return made
+        await store.add_shift(tx, project_id, user, terminal, book, float_fen, at)
         mine = await store.open_shift_of(tx, person.user_id)
     if mine is not None and (mine.project_id, mine.terminal) == (project_id, terminal):
         return mine

@@ -14,6 +14,14 @@ from cloud.shared.db import Tx
 
 
 @dataclass(frozen=True, slots=True)
+class Book:
+    """A receipt book by its id and the code printed before the number."""
+
+    id: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shift:
     """A shift tied to one person and one terminal (C-30)."""
 
@@ -23,7 +31,7 @@ class Shift:
     user_number: str
     user_name: str
     terminal: str
-    book_id: int
+    book: Book
     float_fen: int
     opened_at: datetime
     closed_at: datetime | None
@@ -39,42 +47,52 @@ class Posted:
     entry: tuple[int, int, str] | None
 
 
-_SHIFT = "SELECT id, project_id, user_id, user_number, user_name, terminal, book_id, float_fen, opened_at, closed_at FROM shifts"
+_SHIFT = """
+    SELECT s.id, s.project_id, s.user_id, s.user_number, s.user_name, s.terminal, s.book_id, b.code, s.float_fen, s.opened_at,
+           s.closed_at
+    FROM shifts s JOIN receipt_books b ON b.id = s.book_id
+"""
 
 
 async def open_shift_of(tx: Tx, user_id: int) -> Shift | None:
-    row = await tx.fetch_one(_SHIFT + " WHERE user_id = %s AND closed_at IS NULL", (user_id,))
-    return None if row is None else Shift(**row)
+    row = await tx.fetch_one(_SHIFT + " WHERE s.user_id = %s AND s.closed_at IS NULL", (user_id,))
+    return None if row is None else _shift(row)
 
 
 async def open_shift_at(tx: Tx, project_id: int, terminal: str) -> Shift | None:
-    row = await tx.fetch_one(_SHIFT + " WHERE project_id = %s AND terminal = %s AND closed_at IS NULL", (project_id, terminal))
-    return None if row is None else Shift(**row)
+    row = await tx.fetch_one(
+        _SHIFT + " WHERE s.project_id = %s AND s.terminal = %s AND s.closed_at IS NULL", (project_id, terminal)
+    )
+    return None if row is None else _shift(row)
 
 
 async def shift(tx: Tx, shift_id: int) -> Shift | None:
-    row = await tx.fetch_one(_SHIFT + " WHERE id = %s", (shift_id,))
-    return None if row is None else Shift(**row)
+    row = await tx.fetch_one(_SHIFT + " WHERE s.id = %s", (shift_id,))
+    return None if row is None else _shift(row)
 
 
 async def add_shift(
-    tx: Tx, project_id: int, user: tuple[int, str, str], terminal: str, book_id: int, float_fen: int, at: datetime
-) -> Shift | None:
-    """None when a shift of this person or at this terminal was opened meanwhile."""
+    tx: Tx, project_id: int, user: tuple[int, str, str], terminal: str, book: Book, float_fen: int, at: datetime
+) -> int | None:
+    """The new shift's id; None when a shift of this person or at this terminal was opened meanwhile."""
     row = await tx.fetch_one(
         """
         INSERT INTO shifts (company_id, project_id, user_id, user_number, user_name, terminal, book_id, float_fen, opened_at)
         SELECT company_id, id, %s, %s, %s, %s, %s, %s, %s FROM projects WHERE id = %s
-        ON CONFLICT DO NOTHING
-        RETURNING id, project_id, user_id, user_number, user_name, terminal, book_id, float_fen, opened_at, closed_at
+        ON CONFLICT DO NOTHING RETURNING id
         """,
-        (*user, terminal, book_id, float_fen, at, project_id),
+        (*user, terminal, book.id, float_fen, at, project_id),
     )
-    return None if row is None else Shift(**row)
+    return None if row is None else int(row["id"])
 
 
-async def ensure_book(tx: Tx, project_id: int, code: str, kind: str) -> tuple[int, str] | None:
-    """(id, code) of a project's book, made when it is not there; None when the code belongs to another project."""
+def _shift(row: dict[str, Any]) -> Shift:
+    book = Book(row.pop("book_id"), row.pop("code"))
+    return Shift(book=book, **row)
+
+
+async def ensure_book(tx: Tx, project_id: int, code: str, kind: str) -> Book | None:
+    """A project's book by its code, made when it is not there; None when the code belongs to another project."""
     sql = "SELECT id, code FROM receipt_books WHERE code = %s AND project_id = %s AND kind = %s"
     row = await tx.fetch_one(sql, (code, project_id, kind))
     if row is None:
@@ -87,13 +105,7 @@ async def ensure_book(tx: Tx, project_id: int, code: str, kind: str) -> tuple[in
             (code, kind, project_id),
         )
         row = await tx.fetch_one(sql, (code, project_id, kind))
-    return None if row is None else (row["id"], row["code"])
-
-
-async def book_code(tx: Tx, book_id: int) -> str:
-    row = await tx.fetch_one("SELECT code FROM receipt_books WHERE id = %s", (book_id,))
-    assert row is not None
-    return str(row["code"])
+    return None if row is None else Book(**row)
 
 
 async def post(

@@ -75,11 +75,8 @@ def test_a_reprint_and_a_late_arrival_say_so():
 
 def test_the_worst_case_stays_on_one_form():
     """UI.md 12: the longest name, 12 lines, a negative line and 补打."""
-    long = replace(
-        LINES[0],
-        item_name="公共能耗分摊费（电梯、照明、消防水泵）",
-        formula="（125,400.50 度 × 0.6180 元）× 96.37 ÷ 48,221.77",
-    )
+    formula = "（125,400.50 度 × 0.6180 元）× 96.37 ÷ 48,221.77"
+    long = replace(LINES[0], item_name="公共能耗分摊费（电梯、照明、消防水泵）", formula=formula)
     lines = [long] * 11 + [replace(LINES[1], item_name="物业费调整", principal_fen=-1_149)]
     (text,) = pages(render(sheet(lines, n=2)))
     assert text.count("2026-10-01 至 2026-12-31") == 11
