@@ -1,4 +1,4 @@
-"""Lane and meter configuration as boxes receive it (desired documents `lanes` and `meters`), and the simulator's pin wire.
+"""What boxes receive as desired documents (lanes, tariffs, passes, calendar, staff, meters), and the simulator's pin wire.
 
 Pin wire (simulator only, a unix socket; the box's gpiozero factory `sim` connects): text lines. Box -> plant: `out <pin> <0|1>`;
 plant -> box: `in <pin> <0|1>`; `hello <box>` first from the box, whereupon the plant sends every input once. 1 means active.
@@ -81,6 +81,18 @@ class CalendarDocument(_Document):
     holidays: tuple[str, ...]
     makeup_workdays: tuple[str, ...]
     weekend_is_holiday_price: bool
+
+
+class StaffEntry(_Document):
+    """Who may use the box's panel; `pin` as `protocols.pin.hash_pin` writes it."""
+
+    number: str
+    name: str
+    pin: str
+
+
+class StaffDocument(_Document):
+    entries: tuple[StaffEntry, ...]
 
 
 class MeterPoint(_Document):

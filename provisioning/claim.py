@@ -38,13 +38,13 @@ def run(hub: str, code: str, folder: Path, timeout_s: float = 20) -> claim.Claim
 
 
 def settings(grant: claim.ClaimGrant, folder: Path) -> str:
-    """box.toml for a claimed box."""
+    """box.toml for a claimed box. Broker addresses are URLs: mqtts:// with TLS, mqtt:// for a demo on one machine only."""
     files = f'ca = "{folder / "ca.crt"}"\ncert = "{folder / "box.crt"}"\nkey = "{folder / "box.key"}"\n'
     keys = ", ".join(f'"{key}"' for key in grant.document_keys)
     brokers = ", ".join(f'"{address}"' for address in grant.brokers)
     return (
         f'[box]\nid = "{grant.box}"\ndata = "{folder / "data"}"\n\n'
-        f"[broker]\naddresses = [{brokers}]\ntls = true\n{files}\n"
+        f"[broker]\naddresses = [{brokers}]\n{files}\n"
         f'[hub]\nurl = "{grant.hub_url}"\ndocument_keys = [{keys}]\n{files}'
     )
 

@@ -13,7 +13,7 @@ from protocols.errors import Refused
 from protocols.uplink import signing
 from protocols.uplink.envelope import SCHEMA, compact
 
-DocumentName = Literal["lanes", "tariffs", "passes", "calendar", "meters"]
+DocumentName = Literal["lanes", "tariffs", "passes", "calendar", "meters", "staff"]
 
 
 class DocumentRef(BaseModel):
