@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import hashlib
 import json
 import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
@@ -48,7 +51,7 @@ class Box:
 
 @dataclass
 class Stage:
-    """`folder` keeps everything a second start needs; sockets live in a short temporary folder."""
+    """`folder` keeps everything a second start needs."""
 
     folder: Path
     port: int
@@ -59,16 +62,34 @@ class Stage:
     _broker_port: int = 0
     _children: list[Child] = field(default_factory=list)
     _relays: list[Relay] = field(default_factory=list)
-    _sockets: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="gh-")))
+    _lock: TextIO | None = None
+
+    @property
+    def sockets(self) -> Path:
+        """A short path (socket names have 107 bytes), the same at every start, so that nothing stale piles up."""
+        name = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:10]
+        return Path(tempfile.gettempdir()) / f"gh-{os.getuid()}-{name}"
 
     @property
     def keys(self) -> Path:
         return self.folder / "keys"
 
-    async def start_hub(self, environment: dict[str, str]) -> None:
-        """CA and keys on the first start, then broker and hub. Refused `port_busy`, `disk_full`."""
-        self._check_room()
+    def claim_folder(self) -> None:
+        """Take the folder for this process. Refused `demo_running` while another demo has it, `port_busy`, `disk_full`."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused(
+                "demo_running",
+                f"{self.folder} 里已经有一个演示在运行，先按 Ctrl-C 结束它",
+                f"a demo is already running in {self.folder}; end it with Ctrl-C first",
+            ) from None
+        self._check_room()
+
+    async def start_hub(self, environment: Mapping[str, str]) -> None:
+        """CA and keys on the first start, then broker and hub."""
         await self._make_keys()
         self._broker_port = free_port()
         line = [python(), "-m", "sim.broker", str(self._broker_port), str(self.folder / "broker")]
@@ -81,7 +102,8 @@ class Stage:
             "GATEHOUSE_KEYS": str(self.keys),
             "GATEHOUSE_LISTEN": f"127.0.0.1:{self.port}",
             "GATEHOUSE_BOX_LISTEN": "127.0.0.1:0",
-            "GATEHOUSE_BROKER": f"127.0.0.1:{self._broker_port}",
+            "GATEHOUSE_BROKER": f"mqtt://127.0.0.1:{self._broker_port}",
+            "GATEHOUSE_DEMO": "1",
             **environment,
         }
         self.hub_environment = settings
@@ -100,7 +122,8 @@ class Stage:
             self._relays.append(relay)
         folder = self.folder / "boxes" / name
         folder.mkdir(parents=True, exist_ok=True)
-        pins = self._sockets / f"{name}.pins"
+        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        pins = self.sockets / f"{name}.pins"
         child = Child(
             name,
             [command("gatehouse-edge"), "run", "--config", str(folder / "box.toml")],
@@ -122,17 +145,17 @@ class Stage:
         found: dict[str, Any] = json.loads(await self.run("gatehouse-hub", "counts", "--json"))
         return found
 
-    async def run(self, *words: str, check: bool = True) -> str:
-        """Run one of our commands to its end with the hub's settings and return what it printed."""
+    async def run(self, *words: str, environment: Mapping[str, str] | None = None) -> str:
+        """Run one of our commands to its end with the hub's settings; what it printed. Refused `command_failed`."""
         process = await asyncio.create_subprocess_exec(
             command(words[0]),
             *words[1:],
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **self.hub_environment},
+            env={**os.environ, **self.hub_environment, **(environment or {})},
         )
         out, err = await process.communicate()
-        if check and process.returncode:
+        if process.returncode:
             reason = err.decode(errors="replace").strip()[-500:]
             raise Refused("command_failed", f"{words[0]} 没有成功", f"{' '.join(words)}: {reason}")
         return out.decode()
@@ -143,7 +166,7 @@ class Stage:
             await child.stop()
         for relay in self._relays:
             await relay.stop()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"

@@ -16,6 +16,11 @@ from sim.plant.site import Site
 from sim.plant.vehicle import Vehicle
 
 LOOK_EVERY_S = 0.3
+WAITS_MS = 600
+"""Standing at the arm for so long, a driver looks for his phone."""
+GUARD_AFTER_MS = 12_000
+"""Standing for so long, he calls the guard."""
+HELPED = "司机呼叫，核对后放行"
 
 
 @dataclass
@@ -31,6 +36,8 @@ class SiteTraffic:
     plates: Plates
     inside: list[tuple[str, str]] = field(default_factory=list)
     offline: bool = False
+    paid: set[str] = field(default_factory=set)
+    raised: int = 0
     _passed: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -79,16 +86,31 @@ class SiteTraffic:
             self._passed[config.lane] = len(passed)
 
     async def serve_drivers(self) -> None:
-        """Everybody at an exit who has to pay: by phone, or, with the site cut off, in cash at the guard's window."""
+        """Everybody at an arm that stays down: pays by phone; with the site cut off in cash; in the end calls the guard."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self.note_passages()
-            for config in self.lanes("out"):
-                waiting = [car for car in self.site.lanes[config.lane].inside if car.waited_ms > 600]
-                if waiting and self.offline:
-                    await self._pay_cash(config.lane)
-                elif waiting:
-                    await self.phone.pay_at(config.lane, waiting[0].plate)
+            for config in self.site.configs.values():
+                for car in self.site.lanes[config.lane].inside[:1]:
+                    await self._serve(config, car)
+
+    async def _serve(self, config: LaneConfig, car: Vehicle) -> None:
+        if car.waited_ms > GUARD_AFTER_MS:
+            await self._raise(config.lane, car)
+        elif config.direction == "in" or car.waited_ms < WAITS_MS:
+            return
+        elif not self.offline and car.plate not in self.paid:
+            if await self.phone.pay_at(config.lane, car.plate):
+                self.paid.add(car.plate)
+        elif self.offline and car.plate in self.paid:
+            await self._raise(config.lane, car)
+        elif self.offline:
+            await self._pay_cash(config.lane)
+
+    async def _raise(self, lane: str, car: Vehicle) -> None:
+        if await self.guard.raise_arm(self.box.panel, lane, HELPED):
+            self.raised += 1
+            car.waited_ms = 0
 
     async def _pay_cash(self, lane: str) -> None:
         state = await self.guard.state(self.box.panel)

@@ -82,6 +82,8 @@ COMPANIES = (("hd", "华东公司"), ("hb", "华北公司"))
 USERS = (
     UserSeed("1001", "甄知秋", "hq_finance", None),
     UserSeed("1002", "言守正", "hq_auditor", None),
+    UserSeed("1003", "单长乐", "project_manager", None),
+    UserSeed("1004", "艾思远", "technician", None),
     UserSeed("2001", "梅友仁", "cashier", "fqyy"),
     UserSeed("2002", "吴此仁", "cashier", "xhl"),
     UserSeed("2003", "佟来喜", "cashier", "xyhy"),
@@ -91,16 +93,20 @@ USERS = (
 
 TARIFF_ID = "casual-2026"
 TARIFF = {
-    "free_minutes": 15,
-    "free_mode": "from_entry",
-    "first_minutes": 60,
-    "first_fen": 500,
-    "step_minutes": 30,
-    "step_fen": 200,
-    "cap_day_fen": 3000,
-    "first_block_each_day": True,
+    "id": TARIFF_ID,
+    "version": 1,
+    "title": "地面临停",
+    "free_once_per_day": False,
+    "table": {
+        "first_minutes": 60,
+        "first_fen": 500,
+        "step_minutes": 30,
+        "step_fen": 200,
+        "cap_day_fen": 3000,
+        "first_block_each_day": True,
+    },
 }
-NO_ENTRY_FEN = 500
+"""No free minutes: a demo's stays last a minute, and their drivers shall pay."""
 
 
 def build(seed: int, today: date) -> World:
