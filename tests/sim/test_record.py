@@ -1,0 +1,90 @@
+"""The demo's judge: whatever was taken from, added to or changed in the hub's books is named (0.8, L-32)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sim.demo.record import Record, compare
+
+HASH = "ab" * 32
+RECORD = Record(
+    lanes={"n-in": {"in": 3, "out": 0, "strokes": 3}, "n-out": {"in": 0, "out": 2, "strokes": 2}},
+    counter={"key-1": 1000, "key-2": 250},
+    lane_cash={"stay-1": 500},
+    orders={"GH1": 700},
+    boxes={"b-01": {"money": {"epoch": "e1", "seq": 20, "hash": HASH}, "series": {"epoch": "e2", "seq": 4, "hash": HASH}}},
+)
+
+
+def epoch(rows: int) -> dict[str, Any]:
+    return {"rows": rows, "distinct": rows, "max_seq": rows, "hash": HASH, "broken": None}
+
+
+HUB: dict[str, Any] = {
+    "fleet": {
+        "boxes": {
+            "b-01": {
+                "money": {"epochs": {"e1": epoch(20)}},
+                "series": {"epochs": {"e2": epoch(4)}},
+                "refused": 0,
+                "quarantined": False,
+            }
+        }
+    },
+    "parking": {
+        "lanes": {"n-in": {"in": 3, "out": 0, "strokes": 3}, "n-out": {"in": 0, "out": 2, "strokes": 2}},
+        "strokes_unexplained": 0,
+        "stroke_gaps": 0,
+        "quote_differs": 0,
+    },
+    "payments": {"counter": 2, "lane_cash": 1, "order": 1, "fen": 2450},
+    "orders": {"GH1": 700},
+    "ledger_balanced": True,
+    "chain_verified": True,
+    "first_fault": None,
+}
+
+
+def test_equal_books_are_equal() -> None:
+    assert compare(RECORD, HUB).ok
+
+
+def at(hub: dict[str, Any], *path: str) -> Any:
+    for name in path:
+        hub = hub[name]
+    return hub
+
+
+MONEY = ("fleet", "boxes", "b-01", "money", "epochs", "e1")
+
+
+@pytest.mark.parametrize(
+    ("change", "lost", "doubled"),
+    [
+        pytest.param(lambda hub: at(hub, *MONEY).update(rows=19, distinct=19), 1, 0, id="one event deleted"),
+        pytest.param(lambda hub: at(hub, *MONEY).update(rows=21), 0, 1, id="one event doubled"),
+        pytest.param(lambda hub: at(hub, *MONEY).update(broken=7), 0, 0, id="one event changed"),
+        pytest.param(lambda hub: at(hub, *MONEY).update(hash="cd" * 32), 0, 0, id="the last event changed"),
+        pytest.param(lambda hub: at(hub, *MONEY[:-1]).clear(), 20, 0, id="a stream gone"),
+        pytest.param(lambda hub: at(hub, "fleet", "boxes").clear(), 24, 0, id="a box gone"),
+        pytest.param(lambda hub: at(hub, "fleet", "boxes", "b-01").update(refused=1), 0, 0, id="an event refused"),
+        pytest.param(lambda hub: at(hub, "parking", "lanes", "n-in").update({"in": 2}), 1, 0, id="a passage gone"),
+        pytest.param(lambda hub: at(hub, "parking", "lanes", "n-out").update(strokes=3), 0, 1, id="a stroke doubled"),
+        pytest.param(lambda hub: at(hub, "parking").update(strokes_unexplained=1), 0, 0, id="a stroke without reason"),
+        pytest.param(lambda hub: at(hub, "payments").update(counter=1), 1, 0, id="a payment gone"),
+        pytest.param(lambda hub: at(hub, "payments").update(fen=2449), 0, 0, id="an amount changed"),
+        pytest.param(lambda hub: at(hub, "orders").update(GH1=1), 0, 0, id="an order's amount changed"),
+        pytest.param(lambda hub: hub.update(ledger_balanced=False), 0, 0, id="out of balance"),
+        pytest.param(lambda hub: hub.update(chain_verified=False, first_fault="11: 3 hash"), 0, 0, id="chain broken"),
+    ],
+)
+def test_every_difference_is_found(change: Callable[[dict[str, Any]], object], lost: int, doubled: int) -> None:
+    hub = copy.deepcopy(HUB)
+    change(hub)
+    verdict = compare(RECORD, hub)
+    assert not verdict.ok
+    assert (verdict.lost, verdict.doubled) == (lost, doubled)
