@@ -1,4 +1,4 @@
-"""The lane machine's transition tables, as data: a script draws them into docs/lane-table.md (L-02, L-03, L-04, L-11, L-13, L-16).
+"""The lane machine's transition tables, as data; a script draws them into docs/lane-table.md (L-02, L-03, L-04, L-11, L-13).
 
 Two machines run side by side. `PLACE` follows the vehicle over loops A and B, `ARM` follows the arm by its limit switches. A pair
 that is not in a table changes nothing. What could be a guard is part of the trigger, so that a row reads alone.
@@ -31,15 +31,20 @@ class Place(StrEnum):
 
 
 class Arm(StrEnum):
+    """HOLDING: opened again before it had left up. REOPENING: opened again on its way down; it counts when it arrives."""
+
     DOWN = "down"
     OPENING = "opening"
     RISING = "rising"
-    REOPENING = "reopening"
     UP = "up"
     CLOSING = "closing"
+    HOLDING = "holding"
     FALLING = "falling"
-    STUCK_OPEN = "stuck_open"
-    STUCK_CLOSED = "stuck_closed"
+    REOPENING = "reopening"
+    STUCK_DOWN = "stuck_down"
+    STUCK_RISING = "stuck_rising"
+    STUCK_FALLING = "stuck_falling"
+    STUCK_UP = "stuck_up"
 
 
 class On(StrEnum):
@@ -78,9 +83,9 @@ class On(StrEnum):
     DOWN_ON = "reaches down"
     UP_ON = "reaches up"
     UP_OFF = "leaves up"
-    TRAVEL_DUE = "travel time over"
-    TRAVEL_UP = "travel time over, up"
     TRAVEL_DOWN = "travel time over, down"
+    TRAVEL_UP = "travel time over, up"
+    TRAVEL_MID = "travel time over, neither"
     OPEN = "open wanted"
     CLOSE = "close wanted"
     BLOCKED = "vehicle or fire below"
@@ -109,12 +114,9 @@ class Do(StrEnum):
     PULSE_OPEN = "pulse open"
     PULSE_CLOSE = "pulse close"
     STROKE = "stroke with its reason"
-    STROKE_AGAIN = "stroke: re-opened"
-    STROKE_NONE = "stroke without command"
     OBSTRUCTION = "note obstruction"
     TRAVEL = "watch travel"
     ARRIVED = "travel ended"
-    LAID_DOWN = "opening ended"
     ALARM_OPEN = "note stuck open"
     ALARM_CLOSED = "note stuck closed"
 
@@ -159,13 +161,12 @@ PLACE: Mapping[tuple[Place, On], PlaceRow] = {
     **_waiting(Place.OWING),
     (Place.COMMITTING, On.COMMITTED_HERE): (Place.CLEARED, (Do.OPEN, Do.WAIT_HOLD)),
     (Place.COMMITTING, On.COMMITTED_OVER): (Place.PASSING, (Do.OPEN, Do.WAIT_HOLD)),
-    (Place.COMMITTING, On.COMMITTED_GONE): (Place.BETWEEN, (Do.OPEN, Do.WAIT_GAP)),
+    (Place.COMMITTING, On.COMMITTED_GONE): (Place.IDLE, (Do.ABANDON,)),
     (Place.COMMITTING, On.COMMITTED_EMPTY): (Place.OPENED, (Do.OPEN, Do.WAIT_HOLD)),
     (Place.COMMITTING, On.FAILED): (Place.STALLED, (Do.STALL,)),
     (Place.COMMITTING, On.B_ON_OPEN): (Place.PASSING, (Do.WAIT_HOLD,)),
     (Place.STALLED, On.COMMITTED_HERE): (Place.CLEARED, (Do.OPEN, Do.WAIT_HOLD)),
     (Place.STALLED, On.COMMITTED_OVER): (Place.PASSING, (Do.OPEN, Do.WAIT_HOLD)),
-    (Place.STALLED, On.COMMITTED_GONE): (Place.BETWEEN, (Do.OPEN, Do.WAIT_GAP)),
     (Place.STALLED, On.COMMITTED_EMPTY): (Place.OPENED, (Do.OPEN, Do.WAIT_HOLD)),
     (Place.STALLED, On.STALL_DUE): (Place.CLEARED, (Do.OPEN_FAULT, Do.WAIT_HOLD)),
     (Place.STALLED, On.A_OFF): (Place.IDLE, (Do.ABANDON,)),
@@ -192,7 +193,6 @@ PLACE: Mapping[tuple[Place, On], PlaceRow] = {
     (Place.BETWEEN, On.B_ON_OPEN): (Place.PASSING, (Do.WAIT_HOLD,)),
     (Place.BETWEEN, On.GONE_DUE): (Place.IDLE, (Do.ABANDON,)),
     (Place.PASSING, On.COMMITTED_OVER): (Place.PASSING, (Do.OPEN, Do.WAIT_HOLD)),
-    (Place.PASSING, On.CORRECTED): (Place.PASSING, (Do.ASK, Do.WAIT_HOLD)),
     (Place.PASSING, On.B_OFF_CLEAR): (Place.IDLE, (Do.COMPLETE,)),
     (Place.PASSING, On.B_OFF_HELD): (Place.CLEARED, (Do.REVERSED, Do.WAIT_HOLD)),
     (Place.PASSING, On.B_OFF_NEXT): (Place.JUDGING, (Do.COMPLETE, Do.ASK)),
@@ -225,39 +225,39 @@ ARM: Mapping[tuple[Arm, On], ArmRow] = {
     (Arm.DOWN, On.DOWN_OFF): (Arm.RISING, (Do.STROKE, Do.TRAVEL)),
     (Arm.OPENING, On.OPEN): (Arm.OPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
     (Arm.OPENING, On.DOWN_OFF): (Arm.RISING, (Do.STROKE, Do.TRAVEL)),
-    (Arm.OPENING, On.TRAVEL_DOWN): (Arm.STUCK_CLOSED, (Do.ALARM_CLOSED,)),
-    (Arm.OPENING, On.TRAVEL_DUE): (Arm.STUCK_CLOSED, (Do.ALARM_CLOSED,)),
+    (Arm.OPENING, On.TRAVEL_DOWN): (Arm.STUCK_DOWN, (Do.ALARM_CLOSED,)),
     (Arm.RISING, On.UP_ON): (Arm.UP, (Do.ARRIVED,)),
-    (Arm.RISING, On.UP_OFF): (Arm.FALLING, (Do.TRAVEL,)),
-    (Arm.RISING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED, Do.LAID_DOWN)),
-    (Arm.RISING, On.TRAVEL_UP): (Arm.UP, (Do.ARRIVED,)),
-    (Arm.RISING, On.TRAVEL_DUE): (Arm.STUCK_CLOSED, (Do.ALARM_CLOSED,)),
-    (Arm.REOPENING, On.UP_ON): (Arm.UP, (Do.ARRIVED,)),
-    (Arm.REOPENING, On.UP_OFF): (Arm.REOPENING, (Do.PULSE_OPEN, Do.STROKE_AGAIN, Do.TRAVEL)),
-    (Arm.REOPENING, On.TRAVEL_UP): (Arm.UP, (Do.ARRIVED,)),
-    (Arm.REOPENING, On.TRAVEL_DOWN): (Arm.STUCK_CLOSED, (Do.ALARM_CLOSED,)),
-    (Arm.REOPENING, On.TRAVEL_DUE): (Arm.STUCK_CLOSED, (Do.ALARM_CLOSED,)),
+    (Arm.RISING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED,)),
+    (Arm.RISING, On.TRAVEL_MID): (Arm.STUCK_RISING, (Do.ALARM_CLOSED,)),
     (Arm.UP, On.CLOSE): (Arm.CLOSING, (Do.PULSE_CLOSE, Do.TRAVEL)),
     (Arm.UP, On.UP_OFF): (Arm.FALLING, (Do.TRAVEL,)),
-    (Arm.UP, On.DOWN_ON): (Arm.DOWN, (Do.LAID_DOWN,)),
     (Arm.CLOSING, On.UP_OFF): (Arm.FALLING, (Do.TRAVEL,)),
-    (Arm.CLOSING, On.OPEN): (Arm.REOPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
-    (Arm.CLOSING, On.BLOCKED): (Arm.REOPENING, (Do.PULSE_OPEN, Do.OBSTRUCTION, Do.TRAVEL)),
-    (Arm.CLOSING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED, Do.LAID_DOWN)),
-    (Arm.CLOSING, On.TRAVEL_UP): (Arm.STUCK_OPEN, (Do.ALARM_OPEN,)),
-    (Arm.CLOSING, On.TRAVEL_DUE): (Arm.STUCK_OPEN, (Do.ALARM_OPEN,)),
-    (Arm.FALLING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED, Do.LAID_DOWN)),
-    (Arm.FALLING, On.OPEN): (Arm.REOPENING, (Do.PULSE_OPEN, Do.STROKE_AGAIN, Do.TRAVEL)),
-    (Arm.FALLING, On.BLOCKED): (Arm.REOPENING, (Do.PULSE_OPEN, Do.STROKE_AGAIN, Do.OBSTRUCTION, Do.TRAVEL)),
-    (Arm.FALLING, On.UP_ON): (Arm.UP, (Do.STROKE_NONE, Do.ARRIVED)),
-    (Arm.FALLING, On.TRAVEL_DUE): (Arm.STUCK_OPEN, (Do.ALARM_OPEN,)),
-    (Arm.STUCK_OPEN, On.DOWN_ON): (Arm.DOWN, (Do.LAID_DOWN,)),
-    (Arm.STUCK_OPEN, On.UP_OFF): (Arm.FALLING, (Do.TRAVEL,)),
-    (Arm.STUCK_OPEN, On.UP_ON): (Arm.UP, ()),
-    (Arm.STUCK_OPEN, On.OPEN): (Arm.RISING, (Do.PULSE_OPEN, Do.TRAVEL)),
-    (Arm.STUCK_OPEN, On.BLOCKED): (Arm.RISING, (Do.PULSE_OPEN, Do.TRAVEL)),
-    (Arm.STUCK_CLOSED, On.DOWN_OFF): (Arm.RISING, (Do.STROKE, Do.TRAVEL)),
-    (Arm.STUCK_CLOSED, On.DOWN_ON): (Arm.DOWN, (Do.LAID_DOWN,)),
-    (Arm.STUCK_CLOSED, On.UP_ON): (Arm.UP, ()),
-    (Arm.STUCK_CLOSED, On.OPEN): (Arm.OPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.CLOSING, On.OPEN): (Arm.HOLDING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.CLOSING, On.BLOCKED): (Arm.HOLDING, (Do.PULSE_OPEN, Do.OBSTRUCTION, Do.TRAVEL)),
+    (Arm.CLOSING, On.TRAVEL_UP): (Arm.STUCK_UP, (Do.ALARM_OPEN,)),
+    (Arm.HOLDING, On.UP_OFF): (Arm.REOPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.HOLDING, On.TRAVEL_UP): (Arm.UP, (Do.ARRIVED,)),
+    (Arm.FALLING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED,)),
+    (Arm.FALLING, On.UP_ON): (Arm.UP, (Do.STROKE, Do.ARRIVED)),
+    (Arm.FALLING, On.OPEN): (Arm.REOPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.FALLING, On.BLOCKED): (Arm.REOPENING, (Do.PULSE_OPEN, Do.OBSTRUCTION, Do.TRAVEL)),
+    (Arm.FALLING, On.TRAVEL_MID): (Arm.STUCK_FALLING, (Do.ALARM_OPEN,)),
+    (Arm.REOPENING, On.UP_ON): (Arm.UP, (Do.STROKE, Do.ARRIVED)),
+    (Arm.REOPENING, On.DOWN_ON): (Arm.OPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.REOPENING, On.TRAVEL_MID): (Arm.STUCK_FALLING, (Do.ALARM_CLOSED,)),
+    (Arm.STUCK_DOWN, On.DOWN_OFF): (Arm.RISING, (Do.STROKE, Do.TRAVEL)),
+    (Arm.STUCK_DOWN, On.OPEN): (Arm.OPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.STUCK_RISING, On.UP_ON): (Arm.UP, (Do.ARRIVED,)),
+    (Arm.STUCK_RISING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED,)),
+    (Arm.STUCK_RISING, On.OPEN): (Arm.RISING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.STUCK_FALLING, On.UP_ON): (Arm.UP, (Do.STROKE, Do.ARRIVED)),
+    (Arm.STUCK_FALLING, On.DOWN_ON): (Arm.DOWN, (Do.ARRIVED,)),
+    (Arm.STUCK_FALLING, On.OPEN): (Arm.REOPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.STUCK_FALLING, On.BLOCKED): (Arm.REOPENING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.STUCK_UP, On.UP_OFF): (Arm.FALLING, (Do.TRAVEL,)),
+    (Arm.STUCK_UP, On.OPEN): (Arm.HOLDING, (Do.PULSE_OPEN, Do.TRAVEL)),
+    (Arm.STUCK_UP, On.BLOCKED): (Arm.HOLDING, (Do.PULSE_OPEN, Do.TRAVEL)),
 }
+
+MAY_PASS = frozenset({Place.COMMITTING, Place.OPENED, Place.CLEARED, Place.BETWEEN, Place.PASSING})
+"""Places that keep an open arm up."""
