@@ -1,0 +1,23 @@
+#!/bin/sh
+# All tests in two runs: what shares nothing goes side by side, kills and browsers one after the other. Arguments go to one plain run.
+# With CI set a skipped test fails the run.
+set -u
+cd "$(dirname "$0")/.."
+pytest=".venv/bin/python -m pytest"
+if [ $# -gt 0 ]; then
+    exec $pytest "$@"
+fi
+mkdir -p build
+status=0
+run() { # name, arguments
+    name=$1
+    shift
+    # The report is read afterwards: a pipe would hide pytest's own exit status.
+    $pytest --junitxml="build/$name.xml" "$@" || status=1
+    if [ -n "${CI:-}" ] && ! .venv/bin/python tools/no_skips.py "build/$name.xml"; then
+        status=1
+    fi
+}
+run alone -m "faults or e2e" -q
+run together -m "not faults and not e2e" -n 2 --dist loadfile -q
+exit $status
