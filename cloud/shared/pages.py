@@ -1,0 +1,186 @@
+"""The page shell: templates, the formats of UI.md 5, what a menu shows. Knows no slice; a viewer is whoever is logged in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from protocols import plate
+from protocols.errors import Refused
+from protocols.money import Fen, yuan
+from protocols.time import civil
+
+CLOUD = Path(__file__).parent.parent
+STATIC = CLOUD / "shared" / "static"
+
+TENDERS = {
+    "cash": "现金",
+    "pos": "刷卡",
+    "transfer": "转账",
+    "cheque": "支票",
+    "wechat": "微信",
+    "alipay": "支付宝",
+    "simulated": "模拟支付",
+}
+ROLES = {
+    "hq_finance": "总部财务",
+    "hq_auditor": "总部稽核",
+    "hq_admin": "系统管理员",
+    "sub_manager": "子公司经理",
+    "project_manager": "项目经理",
+    "cashier": "收费员",
+    "meter_reader": "抄表员",
+    "guard": "岗亭",
+    "service": "客服",
+    "technician": "实施",
+}
+_WEEKDAYS = "一二三四五六日"
+_PLATES = {
+    plate.Colour.GREEN: ("green", "绿牌"),
+    plate.Colour.YELLOW_GREEN: ("green", "黄绿牌"),
+    plate.Colour.YELLOW: ("yellow", "黄牌"),
+    plate.Colour.WHITE: ("white", "白牌"),
+    plate.Colour.BLACK: ("black", "黑牌"),
+    plate.Colour.BLUE: ("", "蓝牌"),
+}
+
+
+class Viewer(Protocol):
+    """What the shell needs of the person who looks."""
+
+    @property
+    def number(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def roles(self) -> Collection[str]: ...
+    @property
+    def permissions(self) -> Collection[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """A page that exists, under its group's word; shown only to those who may read it."""
+
+    group: str
+    name: str
+    url: str
+    icon: str
+    permission: str
+
+
+MENU = (
+    MenuItem("总部", "今日收款", "/today", "report-money", "today.read"),
+    MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
+    MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),
+    MenuItem("经营", "车道实况", "/lanes", "parking", "lane.read"),
+    MenuItem("经营", "抄表", "/meters", "gauge", "meter.read"),
+    MenuItem("系统", "设备与盒子", "/fleet", "router", "box.read"),
+)
+
+
+def menu_of(user: Viewer) -> list[MenuItem]:
+    """The first one is the home page (UI.md 3)."""
+    return [item for item in MENU if item.permission in user.permissions]
+
+
+def render(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """A template of `<slice>/templates`, named '<slice>/<file>', as an answer that no cache keeps."""
+    settings = request.app.state.hub.settings
+    demo = bool(getattr(settings, "demo", False))
+    html = environment().get_template(name).render(request=request, demo=demo, **context)
+    return HTMLResponse(html, status, {"cache-control": "no-store"})
+
+
+@cache
+def environment() -> Environment:
+    folders = {path.parent.name: FileSystemLoader(path) for path in sorted(CLOUD.glob("*/templates"))}
+    env = Environment(
+        loader=PrefixLoader(folders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    formats: Mapping[str, Callable[..., object]] = {
+        "yuan": yuan,
+        "cell": cell,
+        "big": big,
+        "clock": clock,
+        "short": short,
+        "day": day,
+        "plate": plate_chip,
+        "tender": lambda name: TENDERS.get(name, name),
+        "role": lambda name: ROLES.get(name, name),
+        "last_day": lambda end: end - timedelta(days=1),
+    }
+    env.filters.update(formats)
+    env.globals.update(static=static, icon=icon, menu_of=menu_of)
+    return env
+
+
+def static(name: str) -> str:
+    """A served file with the mark of its content, so that browsers may keep it for ever."""
+    return f"/static/{name}?v={_mark(name)}"
+
+
+@cache
+def _mark(name: str) -> str:
+    path = STATIC / name
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "0"
+
+
+def icon(name: str, tone: str = "") -> Markup:
+    """An icon of the sprite; always beside a word."""
+    return Markup('<svg class="gi {}" aria-hidden="true"><use href="{}#{}"/></svg>').format(tone, static("vendor/icons.svg"), name)
+
+
+def cell(fen: Fen | None) -> Markup:
+    """An amount in a table: zero is a dash, nothing known is blank, negative is red with a true minus."""
+    if fen is None:
+        return Markup("")
+    if fen == 0:
+        return Markup('<span class="zero">–</span>')
+    return Markup('<span class="neg">{}</span>').format(yuan(fen)) if fen < 0 else escape(yuan(fen))
+
+
+def big(fen: Fen) -> Markup:
+    """A figure of a page's head: '¥217,052' and smaller cents."""
+    whole, cents = yuan(abs(fen)).split(".")
+    return Markup('{}¥{}<span class="cents">.{}</span>').format("−" if fen < 0 else "", whole, cents)
+
+
+def clock(instant: datetime | None) -> str:
+    """'09:47:32'."""
+    return f"{civil(instant):%H:%M:%S}" if instant else ""
+
+
+def short(instant: datetime | None, today: date | None = None) -> str:
+    """'09:47' today, else '11-23 09:47'."""
+    if instant is None:
+        return ""
+    local = civil(instant)
+    return f"{local:%H:%M}" if local.date() == today else f"{local:%m-%d %H:%M}"
+
+
+def day(value: date) -> str:
+    """'2026-11-24 星期二'."""
+    return f"{value:%Y-%m-%d} 星期{_WEEKDAYS[value.weekday()]}"
+
+
+def plate_chip(text: str | None) -> Markup:
+    """A plate on its colour, with a dot; what is no plate stays plain text."""
+    if not text:
+        return Markup('<span class="mut">无牌</span>')
+    try:
+        known = plate.parse(text)
+    except Refused:
+        return escape(text)
+    tone, word = _PLATES.get(known.colour, ("white", "车牌"))
+    return Markup('<span class="plate {}" title="{}">{}</span>').format(tone, word, known.shown)
