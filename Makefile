@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help setup setup-demo system demo demo-check test check e2e faults controls bench licences docs lock
 
 help:
-	@echo "make demo        a whole company on this machine: hub, two sites, cars, meters (PORT= SIZE= SEED=)"
+	@echo "make demo        a whole company on this machine: hub, two sites, cars, meters (PORT= SEED=)"
 	@echo "make test        all tests; installs what they need where it may"
 	@echo "make demo-check  the demo without a person; one JSON line of what was sent, lost, doubled (SEED=)"
 	@echo "make check       ruff, mypy, import contracts, licences, money and house rules"
@@ -26,10 +26,10 @@ system:
 	@tools/system-packages.sh
 
 demo: setup-demo
-	@exec $(BIN)/gatehouse-sim demo $(if $(PORT),--port $(PORT)) $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/gatehouse-sim demo $(if $(PORT),--port $(PORT)) $(if $(SEED),--seed $(SEED))
 
 demo-check: setup-demo
-	@exec $(BIN)/gatehouse-sim demo-check $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/gatehouse-sim demo-check $(if $(SEED),--seed $(SEED))
 
 test: setup system
 	@tools/test.sh $(ARGS)
