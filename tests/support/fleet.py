@@ -105,7 +105,9 @@ class FakeBox:
     def beat(self, nonce: str | None = None, **health: Any) -> bytes:
         """A session beat with a fresh nonce."""
         return encode_beat(
-            SessionBeat(box=self.box, boot="boot-1", nonce=nonce or secrets.token_hex(16), at=iso(NOON), clock="synced", health=health)
+            SessionBeat(
+                box=self.box, boot="boot-1", nonce=nonce or secrets.token_hex(16), at=iso(NOON), clock="synced", health=health
+            )
         )
 
 
@@ -126,6 +128,7 @@ def payment(number: int = 1, fen: int = 900, book: str = "fq-01", **more: Any) -
 
 def readings(round_: str, items: int = 3, bus: str = "bus-1") -> Readings:
     found: Sequence[Reading] = [
-        Reading(meter=f"m{number:04d}", quantity="energy", value=f"{number}.5", unit="kWh", at=iso(NOON)) for number in range(items)
+        Reading(meter=f"m{number:04d}", quantity="energy", value=f"{number}.5", unit="kWh", at=iso(NOON))
+        for number in range(items)
     ]
     return Readings(bus=bus, round=round_, items=list(found))

@@ -89,7 +89,9 @@ def other(chain: Chain, keep: int) -> Chain:
     return clone
 
 
-@pytest.mark.parametrize(("keep", "first", "count", "seq"), [(2, 1, 4, 3), (2, 3, 1, 3), (3, 5, 2, 5), (4, 5, 1, None), (0, 1, 1, 1)])
+@pytest.mark.parametrize(
+    ("keep", "first", "count", "seq"), [(2, 1, 4, 3), (2, 3, 1, 3), (3, 5, 2, 5), (4, 5, 1, None), (0, 1, 1, 1)]
+)
 def test_another_history_under_the_same_identity_is_a_fork(keep: int, first: int, count: int, seq: int | None) -> None:
     """B-08. The last event of the hub may be the common one: then it is no fork yet."""
     hub, chain = held(4)
