@@ -112,8 +112,10 @@ def make_venv() -> None:
         except Failed as why:
             shutil.rmtree(VENV, ignore_errors=True)
             print(why, file=sys.stderr)
-    raise Failed(f"setup: this Python makes no virtual environments; install the package {VENV_PACKAGE} "
-                 f"(apt install {VENV_PACKAGE}) and run the same command again.")
+    raise Failed(
+        f"setup: this Python makes no virtual environments; install the package {VENV_PACKAGE} "
+        f"(apt install {VENV_PACKAGE}) and run the same command again."
+    )
 
 
 def index_of_pip() -> dict[str, str]:
