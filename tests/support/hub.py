@@ -1,0 +1,176 @@
+"""A hub's database for tests: one embedded server a run, one fresh database a test, cut from a migrated template."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import LiteralString, cast
+
+import psycopg
+from psycopg import sql
+
+from cloud.shared.db import CHANNEL
+from cloud.shared.migrate import APP, migrate
+from cloud.shared.server import SUPERUSER, Place, Server
+from protocols.time import SHANGHAI
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI)
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+MONEY_SEED = """
+    INSERT INTO companies (id, code, name, created_at) VALUES (1, 'hd', '华东公司', now()), (2, 'hb', '华北公司', now());
+    INSERT INTO projects (id, company_id, code, name, kind, created_at) VALUES
+        (11, 1, 'fq', '枫桥雅苑', 'residential', now()), (12, 1, 'xh', '小河里', 'residential', now()),
+        (21, 2, 'xy', '西御河园', 'residential', now()), (22, 2, 'by', '北苑', 'mall', now());
+    INSERT INTO buildings (id, company_id, project_id, code)
+        SELECT p.id, p.company_id, p.id, '1' FROM projects p;
+    INSERT INTO owners (id, company_id, project_id, name, pinyin, phone, created_at)
+        SELECT n, p.company_id, p.id, '业主' || n, 'yz', '1380000' || lpad(n::text, 4, '0'), now()
+        FROM projects p, generate_series(1, 299) n
+        WHERE p.id = CASE WHEN n BETWEEN 101 AND 179 THEN 11 WHEN n BETWEEN 180 AND 199 THEN 12 WHEN n BETWEEN 201 AND 289 THEN 21
+                     WHEN n >= 290 THEN 22 END;
+    INSERT INTO rooms (id, company_id, project_id, building_id, code, area, payer_id, created_at)
+        SELECT o.id, o.company_id, o.project_id, o.project_id, '1-1-' || o.id, 96.37, o.id, now() FROM owners o;
+    INSERT INTO vehicles (company_id, project_id, room_id, owner_id, plate)
+        SELECT company_id, project_id, id, id, '京A' || lpad(id::text, 5, '0') FROM owners WHERE id % 10 = 1;
+    SELECT setval(pg_get_serial_sequence(t, 'id'), 1000) FROM unnest(array['companies', 'projects', 'owners', 'rooms', 'buildings']) t;
+"""
+
+
+class StepClock:
+    """The hub's business time under a test's control."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self.time = start
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Postgres:
+    """The server of this test run. `create` makes a database from a template in some 30 ms."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._numbers = itertools.count(1)
+        with self._admin() as admin:
+            admin.execute("CREATE DATABASE empty_hub")
+        migrate(self.superuser("empty_hub"))
+        with self._admin() as admin:
+            admin.execute("CREATE DATABASE money_hub TEMPLATE empty_hub")
+        with psycopg.connect(self.superuser("money_hub"), autocommit=True) as admin:
+            admin.execute(MONEY_SEED)
+
+    def superuser(self, database: str) -> str:
+        return self._place.dsn(SUPERUSER, database)
+
+    def app(self, database: str) -> str:
+        """The DSN the hub runs with: `gatehouse_app`, no superuser, not the owner."""
+        return self._place.dsn(APP, database)
+
+    @contextlib.contextmanager
+    def database(self, template: str) -> Iterator[str]:
+        name = f"test_{next(self._numbers)}"
+        with self._admin() as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield name
+        finally:
+            with self._admin() as admin:
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _admin(self) -> psycopg.Connection:
+        return psycopg.connect(self.superuser("postgres"), autocommit=True)
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that the account `nobody` can reach too (pytest's own is closed to it)."""
+    path = Path(tempfile.mkdtemp(prefix="gh-test-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Postgres]:
+    with folder() as data:
+        server = Server(data, settings=_FAST)
+        place = server.start()
+        assert place is not None
+        try:
+            yield Postgres(place)
+        finally:
+            server.stop()
+
+
+class Admin:
+    """Whoever has the database administrator's rights: what the hub's own role may not do."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    def execute(self, statements: str) -> None:
+        """As superuser; triggers fire, row security does not apply."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(cast(LiteralString, statements))
+
+    def tamper(self, statements: str) -> None:
+        """As a superuser who also switches triggers and foreign keys off."""
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(cast(LiteralString, statements))
+
+    def fetch(self, query: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.dsn) as connection:
+            return connection.execute(cast(LiteralString, query)).fetchall()
+
+    def box(self, box: str, company: int, project: int) -> None:
+        """Register a box."""
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute(
+                "INSERT INTO boxes (id, company_id, project_id, registered_at, registered_by) VALUES (%s, %s, %s, %s, 'test')",
+                (box, company, project, NOON),
+            )
+
+
+@contextlib.asynccontextmanager
+async def listening(dsn: str) -> AsyncIterator[asyncio.Queue[tuple[str, dict[str, object]]]]:
+    """What the hub's workers are told while the block runs: (topic, payload)."""
+    heard: asyncio.Queue[tuple[str, dict[str, object]]] = asyncio.Queue()
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+
+        async def listen() -> None:
+            async for notice in connection.notifies():
+                payload = json.loads(notice.payload)
+                heard.put_nowait((payload.pop("topic"), payload))
+
+        task = asyncio.create_task(listen())
+        try:
+            yield heard
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def children_of(pid: int) -> set[int]:
+    """Processes whose parent is `pid` (Linux)."""
+    found = set()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                stat = Path(f"/proc/{entry}/stat").read_text()
+                if int(stat.rsplit(")", 1)[1].split()[1]) == pid:
+                    found.add(int(entry))
+    return found
