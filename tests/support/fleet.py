@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cloud.fleet import service as fleet
+from cloud.shared.db import Database, Scope
 from protocols.time import SHANGHAI, ClockQuality, iso
 from protocols.uplink.acks import Ack
 from protocols.uplink.commands import SessionBeat, encode_beat
@@ -132,3 +134,17 @@ def readings(round_: str, items: int = 3, bus: str = "bus-1") -> Readings:
         for number in range(items)
     ]
     return Readings(bus=bus, round=round_, items=list(found))
+
+
+async def register(db: Database, box: str = "fengqiao-01", project: int = 11, company: int = 1) -> str:
+    """Register a box; its claim code."""
+    async with db.tx(Scope(frozenset({company}))) as tx:
+        return await fleet.register(tx, box, project, "0001", NOON)
+
+
+async def stored(db: Database, box: str = "fengqiao-01", stream: str = "money") -> list[tuple[str, int]]:
+    """(epoch, seq) of every event the hub holds of a stream, by what `counts` recounted and what the chain's proof says."""
+    async with db.tx(Scope(frozenset({1, 2}))) as tx:
+        counts = await fleet.counts(tx)
+        assert await fleet.verify(tx) == []
+    return [(epoch, found["rows"]) for epoch, found in counts["boxes"][box][stream]["epochs"].items()]
