@@ -67,11 +67,8 @@ def _events(record: Record, fleet: Mapping[str, Any], verdict: Verdict) -> None:
             if found is None:
                 verdict.lost += sent["seq"]
                 continue
-            verdict.lost += max(0, sent["seq"] - found["distinct"])
-            verdict.doubled += max(0, found["rows"] - sent["seq"])
-            if found["broken"]:
-                verdict.faults.append(f"{box} {stream}: the hub's copy of the chain breaks at event {found['broken']}")
-            elif (found["max_seq"], found["hash"]) != (sent["seq"], sent["hash"]):
+            _tally(verdict, f"{box} {stream} events", sent["seq"], found["rows"])
+            if (found["max_seq"], found["hash"]) != (sent["seq"], sent["hash"]):
                 verdict.faults.append(f"{box} {stream}: the hub's event {found['max_seq']} is not the box's last, {sent['seq']}")
 
 

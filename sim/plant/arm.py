@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 
 REACHED = 0.01
 """How near an end the limit switch closes."""
+
+_MARKS = (0.0, REACHED, 0.5, 0.8, 1.0 - REACHED, 1.0)
 
 
 class Motion(Enum):
@@ -46,6 +49,14 @@ class Arm:
     def lift_by_hand(self) -> None:
         """Somebody turns the crank: the arm rises and nobody commanded it (L-11)."""
         self.open_pulse()
+
+    def until_change(self) -> int | None:
+        """Milliseconds to the next mark on its way; None while it stands."""
+        if self.jammed or self.motion is Motion.STILL:
+            return None
+        rising = self.motion is Motion.RISING
+        ways = [mark - self.position if rising else self.position - mark for mark in _MARKS]
+        return min(math.floor(way * self.travel_ms) + 1 for way in ways if way > 0)
 
     def step(self, dt_ms: int) -> None:
         if self.jammed or self.motion is Motion.STILL:

@@ -7,6 +7,7 @@ Distances in metres along the lane, 0 where loop A begins:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,8 +20,21 @@ LOOP_B = (2.5, 4.5)
 STOP_LINE = 1.6
 ARM_LINE = 2.9
 GONE = 6.0
+TAILGATE_OPEN = 0.8
+"""A driver who follows the one in front does so only under an arm that is nearly up."""
 GAP = 2.3
 """What a follower keeps: just more than loop B is long, so that the loop is free for a moment between two vehicles."""
+
+
+STALL_LINE = ARM_LINE + 1.0
+_FRONT_MARKS = (LOOP_A[0], STOP_LINE, LOOP_B[0], ARM_LINE - 0.05, STALL_LINE)
+_REAR_MARKS = (LOOP_A[1], ARM_LINE, ARM_LINE + 0.05, LOOP_B[1], LOOP_B[1] + 1.0, GONE)
+_MARKS_BACK = (LOOP_B[0], LOOP_A[0], -2.0)
+
+
+def _ms(metres: float) -> int:
+    """Time to drive so far, the mark just passed."""
+    return max(1, math.floor(metres / SPEED) + 1)
 
 
 class Passed(NamedTuple):
@@ -83,27 +97,27 @@ class LanePlant:
     def _admit_next(self) -> None:
         if not self.waiting:
             return
-        follows = self.waiting[0].plan is Plan.TAILGATE
         last = self.inside[-1] if self.inside else None
-        if last is None or last.rear > LOOP_B[1] + 1.0 or (follows and last.rear > -4.0):
+        if self._may_roll_up(self.waiting[0]):
             car = self.waiting.popleft()
             if last is not None:
                 car.front = min(car.front, last.rear - GAP)
             self.inside.append(car)
 
+    def _may_roll_up(self, car: Vehicle) -> bool:
+        if not self.inside:
+            return True
+        last = self.inside[-1]
+        return last.rear > LOOP_B[1] + 1.0 or (car.plan is Plan.TAILGATE and last.rear > -4.0)
+
     def _drive(self, car: Vehicle, ahead: Vehicle | None, dt_ms: int) -> None:
         if car.reversing:
             car.front -= SPEED * dt_ms
             return
-        target = car.front + SPEED * dt_ms
-        if ahead is not None and not ahead.reversing:
-            target = min(target, ahead.rear - GAP)
-        if car.plan is not Plan.TAILGATE and car.front <= STOP_LINE and not self.arm.up_switch:
-            target = min(target, STOP_LINE)
-        if car.plan is Plan.STALL and target >= ARM_LINE + 1.0 and car.stall_ms > 0:
+        limit = self._limit(car, ahead)
+        if car.plan is Plan.STALL and car.front >= STALL_LINE and car.stall_ms > 0:
             car.stall_ms -= dt_ms
-            target = ARM_LINE + 1.0
-        car.front = max(car.front, target)
+        car.front = max(car.front, min(car.front + SPEED * dt_ms, limit))
         if not car.read and car.front > LOOP_A[0]:
             car.read = True
             self.reads.append(car)
@@ -111,6 +125,44 @@ class LanePlant:
             car.waited_ms += dt_ms
         if car.plan is Plan.BACK_OUT and car.waited_ms >= car.patience_ms:
             car.reversing = True
+
+    def _limit(self, car: Vehicle, ahead: Vehicle | None) -> float:
+        """How far the driver dares to go right now."""
+        limit = math.inf
+        if ahead is not None and not ahead.reversing:
+            limit = ahead.rear - GAP
+        follows = car.plan is Plan.TAILGATE and self.arm.position >= TAILGATE_OPEN
+        if car.front <= STOP_LINE and not (self.arm.up_switch or follows):
+            limit = min(limit, STOP_LINE)
+        if car.plan is Plan.STALL and car.stall_ms > 0 and car.front <= STALL_LINE:
+            limit = min(limit, STALL_LINE)
+        return limit
+
+    def until_change(self) -> int | None:
+        """Milliseconds to the next moment at which a wire or a driver's mind can change; None: nothing moves.
+
+        Between such moments everything moves evenly, so that virtual time may step from one to the next.
+        """
+        waits = [self.arm.until_change()]
+        if self.waiting and self._may_roll_up(self.waiting[0]):
+            waits.append(1)
+        for number, car in enumerate(self.inside):
+            waits.append(self._until(car, self.inside[number - 1] if number else None))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _until(self, car: Vehicle, ahead: Vehicle | None) -> int | None:
+        if car.reversing:
+            away = [car.front - mark for mark in _MARKS_BACK if mark < car.front]
+            return _ms(min(away)) if away else 1
+        if car.plan is Plan.STALL and car.stall_ms > 0 and car.front >= STALL_LINE:
+            return car.stall_ms
+        limit = self._limit(car, None)
+        if limit <= car.front:
+            waits = car.plan is Plan.BACK_OUT and car.front >= STOP_LINE and not self.arm.up_switch
+            return max(1, car.patience_ms - car.waited_ms) if waits else None
+        marks = [mark - car.front for mark in (*_FRONT_MARKS, limit) if mark > car.front]
+        marks += [mark - car.rear for mark in _REAR_MARKS if mark > car.rear]
+        return _ms(min(marks))
 
     def _count_strikes(self) -> None:
         """An arm that comes down on a vehicle is what must never happen; the plant lifts it again and remembers."""
