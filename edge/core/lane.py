@@ -228,9 +228,8 @@ class Lane(Machine):
             behind.reading = reading
             self._turn(On.SAME_PLATE if reading.plate == visit.plate else On.OTHER_PLATE)
         elif self.place in _BEHIND and behind is not None:
-            if behind.plate is None:
-                behind.reading = reading
-        elif visit is None or self.place in (Place.OPENED, Place.BETWEEN) or not visit.present:
+            behind.reading = reading
+        elif visit is None or not visit.present or self._is_ahead(visit):
             self._early = (reading, self._now)
         elif visit.plate is None or self.place is Place.HELD:
             visit.reading = reading
@@ -238,6 +237,10 @@ class Lane(Machine):
         elif self.place is Place.CLEARED and visit.doubtful and reading.plate != visit.plate:
             self.following = self._new_visit(reading, present=True)
             self._turn(On.OTHER_PLATE)
+
+    def _is_ahead(self, visit: Visit) -> bool:
+        """Is the vehicle in question past the camera, so that what is read now belongs to the next one?"""
+        return self.place in (Place.OPENED, Place.BETWEEN) or (self.place in _BEHIND and not (self.a and visit.plate is None))
 
     def _fire_on(self) -> None:
         self.fire = True

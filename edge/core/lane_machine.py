@@ -28,7 +28,8 @@ from edge.ports import Levels
 PLATE_WAIT_MS = 3_000
 GAP_MS = 3_000
 """How long a vehicle may be on neither loop while it drives on."""
-READ_AHEAD_MS = 5_000
+READ_AHEAD_MS = 2_000
+"""How old a reading may be that came before its vehicle reached A."""
 
 
 @dataclass(frozen=True, slots=True)

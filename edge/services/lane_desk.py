@@ -118,7 +118,7 @@ class Desk:
     async def _known(self, key: str, asked: Answer) -> Answer | None:
         """The answer given before under this key, once it is on the disk.
 
-        Conflict `key_reused` when it was asked for something else. Retry `store_unavailable` as long as the disk does not take it.
+        Conflict `key_reused` when it was asked for something else. Retry `store_unavailable` while the disk refuses.
         """
         if not 4 <= len(key) <= 80:
             raise Refused("bad_key", "请求缺少标识", "a key has 4 to 80 characters", field="key")

@@ -76,12 +76,12 @@ class Outbox:
             pause, self.failing = RETRY_S, False
             for _ in batch:
                 self._items.popleft()
-            if not self._items:
-                self._wake.clear()
-                self._idle.set()
             for item in batch:
                 if item.done is not None:
                     item.done(True)
+            if not self._items:
+                self._wake.clear()
+                self._idle.set()
 
     async def _write(self, batch: Sequence[_Item]) -> None:
         state: dict[str, bytes | None] = {}
