@@ -2,7 +2,7 @@
 
 usage: licences.py [--check]
 
-Reads the locks, the metadata of what is installed, and package-lock.json. What is locked but not installed here (packages of another
+Reads the locks, the metadata of what is installed, and package-lock.json. What is locked but not installed here (for another
 platform, the wheel with Node) is as READ below says. --check writes nothing: exit 1 when the page is not what would be written
 or a licence is not on the list below.
 """
