@@ -94,10 +94,21 @@ def _major(postgres: Path) -> int:
 
 
 class Server:
-    """The server of one data folder, owned by this process. Start it from the main thread: the death signal hangs on it."""
+    """The server of one data folder, owned by this process. Start it from the main thread: the death signal hangs on it.
 
-    def __init__(self, data: Path, *, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None) -> None:
+    `sockets`: a folder for its socket that outlives a restart; without one each start makes its own.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        binaries: Binaries | None = None,
+        settings: Mapping[str, str] | None = None,
+        sockets: Path | None = None,
+    ) -> None:
         self._data = data
+        self._sockets = sockets
         self._binaries = binaries or find_binaries()
         self._settings = {**_SETTINGS, **(settings or {})}
         self._lock: IO[str] | None = None
@@ -135,7 +146,7 @@ class Server:
             self._init(binaries, cluster)
         self._user.owns(cluster)
         _wait_for_predecessor(cluster)
-        sockets = Path(tempfile.mkdtemp(prefix="gh-", dir=_short_folder()))
+        sockets = self._sockets or Path(tempfile.mkdtemp(prefix="gh-", dir=_short_folder()))
         self._user.owns(sockets)
         command = [str(binaries.bin / "postgres"), "-D", str(cluster), "-k", str(sockets)]
         for name, value in self._settings.items():
