@@ -36,8 +36,8 @@ async def run(folder: Path, box: str, broker: str, rate: int) -> None:
     line = asyncio.create_task(uplink.run())
     with (folder / "accepted").open("a") as accepted:
         await _load(store, rate, over, accepted.write, accepted.flush)
-    while store.status("money").acked < store.status("money").seq:
-        await asyncio.sleep(TICK_S)  # noqa: ASYNC110  # the store tells of events, not of acknowledgements
+    while store.status("money").acked < store.status("money").seq:  # noqa: ASYNC110  # the store tells of events, not of acknowledgements
+        await asyncio.sleep(TICK_S)
     line.cancel()
     await store.close()
     (folder / "drained").write_text("")
