@@ -14,14 +14,14 @@ from protocols import tariff
 from protocols.errors import Refused
 from protocols.time import civil, parse_instant
 from protocols.uplink.documents import DocumentName
-from protocols.wiring import LaneConfig, LanesDocument, PassEntry, StaffDocument, StaffEntry, TariffsDocument
+from protocols.wiring import LaneConfig, LanesDocument, PassEntry, TariffsDocument
 
 _Pass = tuple[str, str, str]
 """category, start, last"""
 
 _CATEGORIES = frozenset(get_args(PassEntry.model_fields["category"].annotation))
 _RIGHTS = _CATEGORIES - {"blacklist"}
-USED: tuple[DocumentName, ...] = ("lanes", "tariffs", "passes", "calendar", "staff")
+USED: tuple[DocumentName, ...] = ("lanes", "tariffs", "passes", "calendar")
 
 
 class Lists:
@@ -31,7 +31,6 @@ class Lists:
         self._documents = documents
         self.site = ""
         self.lanes: dict[str, LaneConfig] = {}
-        self.staff: dict[str, StaffEntry] = {}
         self._passes: dict[str, tuple[_Pass, ...]] = {}
         self._tariffs: list[tuple[str, tariff.TariffRules]] = []
         self.calendar: tariff.Calendar | None = None
@@ -60,8 +59,6 @@ class Lists:
             self._passes = _read_passes(body)
         elif name == "calendar":
             self.calendar = tariff.parse_calendar(json.loads(body))
-        elif name == "staff":
-            self.staff = {entry.number: entry for entry in StaffDocument.model_validate_json(body).entries}
 
     def passes(self, plate: str) -> Iterator[PassEntry]:
         """The entries of one plate."""

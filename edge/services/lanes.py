@@ -277,11 +277,6 @@ class Lanes:
         """No vehicle in any lane: the moment for an update (B-06)."""
         return all(runner.lane.quiet for runner in self._runners.values())
 
-    def staff(self, number: str) -> tuple[str, str] | None:
-        """(name, stored PIN) of somebody who may use the panel."""
-        entry = self._lists.staff.get(number)
-        return (entry.name, entry.pin) if entry is not None else None
-
     def views(self) -> list[LaneView]:
         """Every lane of the document, in its order."""
         return [self._view(name, config) for name, config in self._lists.lanes.items()]
