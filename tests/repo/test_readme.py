@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sim.demo.seed import PASSWORD, PIN
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,3 +37,9 @@ def test_each_link_to_a_file_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_log_ins_of_the_demo_are_the_ones_it_makes() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"`{PASSWORD}`" in text
+    assert f"`{PIN}`" in text
