@@ -17,6 +17,9 @@ from protocols import claim
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused
 from protocols.uplink.topics import check_box
 
+RESERVED = frozenset({"hub", "broker"})
+"""Common names of the hub's own certificates: to the broker's ACL a box of such a name would be the hub."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -33,6 +36,8 @@ async def register(tx: Tx, box: str, project_id: int, by: str, now: datetime) ->
     Refused `bad_box_id`; NotFound `project_not_found`; Conflict `box_taken` when the name stands for a box elsewhere.
     """
     check_box(box)
+    if box in RESERVED:
+        raise Refused("bad_box_id", f"编号 {box} 是保留的，换一个", f"{box} is reserved", field="box")
     company_id = await store_boxes.project_company(tx, project_id)
     if company_id is None:
         raise NotFound("project_not_found", "没有这个项目", f"no project {project_id}", field="project")

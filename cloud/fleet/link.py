@@ -10,9 +10,8 @@ import secrets
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -22,6 +21,7 @@ from cloud.fleet.documents import manifest
 from cloud.fleet.handling import Handlers, scope_of
 from cloud.fleet.ingest import ingest
 from cloud.fleet.sessions import Sessions
+from cloud.shared.clock import Clock
 from cloud.shared.db import Database, Scope
 from cloud.shared.live import Live
 from protocols.errors import NotFound, Refused, Retry
@@ -38,10 +38,6 @@ SWEEP_S = 20.0
 _Message = tuple[BrokerLine, str, str, bytes]
 
 
-class Clock(Protocol):
-    def now(self) -> datetime: ...
-
-
 class FleetLink:
     """MQTT worker of one hub process. `brokers` are URLs, `keys_folder` holds the hub's keys."""
 
@@ -53,7 +49,7 @@ class FleetLink:
         self._live = live
         self._handlers = handlers
         self._key = keys.document_key(keys_folder)
-        self._sessions = Sessions(db, clock)
+        self.sessions = Sessions(db, clock)
         self._due = asyncio.Event()
         self._published: dict[str, dict[str, tuple[int, int]]] = {}
         self._queues: list[asyncio.Queue[_Message]] = [asyncio.Queue(QUEUE) for _ in range(LANES)]
@@ -64,11 +60,16 @@ class FleetLink:
         async with asyncio.TaskGroup() as group:
             for queue in self._queues:
                 group.create_task(self._work(queue))
-            group.create_task(self._sessions.run())
+            group.create_task(self.sessions.run())
             group.create_task(self._watch_manifests())
             group.create_task(self._publish_manifests())
             for line in self._lines:
                 group.create_task(line.run())
+
+    @property
+    def online(self) -> bool:
+        """Whether any broker is connected."""
+        return any(line.connected.is_set() for line in self._lines)
 
     async def connected(self) -> None:
         """Wait until every broker is connected."""
@@ -100,7 +101,7 @@ class FleetLink:
 
     async def _take(self, line: BrokerLine, box: str, what: str, payload: bytes) -> None:
         if what == "session":
-            await self._sessions.heard(box, decode_beat(payload), line.url)
+            await self.sessions.heard(box, decode_beat(payload), line.url)
             return
         if what not in topics.STREAMS:
             raise Refused("bad_topic", "主题不对", f"nothing is expected on {what[:40]}")
@@ -125,7 +126,7 @@ class FleetLink:
             raise NotFound("box_not_found", "没有这台盒子", f"no box {box}", field="box")
         async with self._db.tx(scope_of(place)) as tx:
             now = self._clock.now()
-            seen = commands.fresh(sessions.newer(self._sessions.latest(box), await store_boxes.session(tx, place)), box, now)
+            seen = commands.fresh(sessions.newer(self.sessions.latest(box), await store_boxes.session(tx, place)), box, now)
             command = Command(box=box, id=secrets.token_hex(8), name=name, nonce=seen.nonce, args=dict(args))
             await commands.write(tx, place, command, by, now)
         line = next((line for line in self._lines if line.url == seen.broker), None)

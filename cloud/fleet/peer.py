@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 KEY = "peer"
@@ -36,8 +35,3 @@ def peer_of(certificate: Mapping[str, Any] | None) -> Peer | None:
     names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
     serial = certificate.get("serialNumber")
     return Peer(names[0], serial) if len(names) == 1 and serial else None
-
-
-def peer(request: Request) -> Peer | None:
-    found: Peer | None = getattr(request.state, KEY, None)
-    return found

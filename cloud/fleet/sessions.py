@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
 from cloud.fleet import store, store_boxes
 from cloud.fleet.handling import Place
 from cloud.fleet.store_boxes import Seen
+from cloud.shared.clock import Clock
 from cloud.shared.db import Database, Scope
 from protocols.errors import Refused, Retry
 from protocols.uplink.commands import SessionBeat
@@ -21,10 +21,6 @@ WRITE_EVERY = timedelta(seconds=5)
 TICK_S = 1.0
 AWAY = timedelta(minutes=2)
 MAX_HEALTH = 4_000
-
-
-class Clock(Protocol):
-    def now(self) -> datetime: ...
 
 
 class Sessions:

@@ -34,9 +34,9 @@ def binary() -> str:
 
 
 @contextlib.contextmanager
-def tls_broker(keys: Path, folder: Path) -> Iterator[int]:
+def tls_broker(keys: Path, folder: Path, port: int | None = None) -> Iterator[int]:
     """Mosquitto with TLS and ACL on a port of its own; yields the port."""
-    port = free_port()
+    port = port or free_port()
     config = mosquitto.write(keys, folder, "127.0.0.1", port)
     if os.getuid() == 0:
         # Started by root it becomes the user `mosquitto`, who may not look into root's temporary folders.

@@ -136,10 +136,10 @@ def readings(round_: str, items: int = 3, bus: str = "bus-1") -> Readings:
     return Readings(bus=bus, round=round_, items=list(found))
 
 
-async def register(db: Database, box: str = "fengqiao-01", project: int = 11, company: int = 1) -> str:
+async def register(db: Database, box: str = "fengqiao-01", project: int = 11, company: int = 1, at: datetime = NOON) -> str:
     """Register a box; its claim code."""
     async with db.tx(Scope(frozenset({company}))) as tx:
-        return await fleet.register(tx, box, project, "0001", NOON)
+        return await fleet.register(tx, box, project, "0001", at)
 
 
 async def stored(db: Database, box: str = "fengqiao-01", stream: str = "money") -> list[tuple[str, int]]:
