@@ -68,3 +68,19 @@ def money_admin(pg: support.Postgres, money_database: str) -> support.Admin:
 def listening(pg: support.Postgres, money_database: str) -> Callable[[], AbstractAsyncContextManager[Any]]:
     """`async with listening() as heard:` what is told about `money_db` meanwhile, as a queue of (topic, payload)."""
     return lambda: support.listening(pg.app(money_database))
+
+
+@pytest.fixture
+async def hub(pg: support.Postgres, money_db: Any, money_database: str) -> AsyncIterator[Any]:
+    """A Hub on `money_db` with a clock that stands at noon, listening for what transactions tell."""
+    async with support.make_hub(money_db, pg.app(money_database)) as found:
+        yield found
+
+
+@pytest.fixture
+async def hub_client(hub: Any) -> AsyncIterator[support.HubClient]:
+    """A browser without a session on the console of `hub`; `await hub_client.log_in("cashier", project=11)` makes a person."""
+    from cloud.app import create_app
+
+    async with support.HubClient(hub, create_app(hub)) as client:
+        yield client

@@ -70,7 +70,7 @@ class Query:
 
 
 def read_query(text: str) -> Query:
-    """Room digits anywhere, name anywhere, pinyin initials from the start, the last digits of a phone (3 or more), a plate's part."""
+    """Room digits or a name anywhere, pinyin initials from the start, the end of a phone (3 digits or more), part of a plate."""
     text = text.strip()[:40]
     letters = re.sub(r"[^0-9A-Za-z]", "", text)
     digits = letters if letters and any(one.isdigit() for one in letters) else None

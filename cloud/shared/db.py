@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, sql
@@ -111,7 +111,7 @@ class Database:
         for attempt in range(self._pool.max_size + 1):
             connection = await _connection(self._pool)
             try:
-                cursor = await connection.execute(_text(query), params or None)
+                cursor = await connection.execute(query, params or None)
                 return await cursor.fetchone() if cursor.description else None
             except psycopg.OperationalError as problem:
                 if not connection.broken or attempt == self._pool.max_size:
@@ -131,7 +131,7 @@ class Transaction:
         self._tx: Tx | None = None
 
     async def __aenter__(self) -> Tx:
-        begin = _text(self._scope.begin())
+        begin = self._scope.begin()
         # Connections of before a restart are found out here, where nothing has been done yet.
         for _ in range(self._pool.max_size + 1):
             connection = await _connection(self._pool)
@@ -166,28 +166,28 @@ class Transaction:
 
 
 class Tx:
-    """A running transaction. Rows are dictionaries; placeholders are %s, and a literal per cent sign is %% where there are any."""
+    """A running transaction. Rows are dictionaries; placeholders are %s; a literal per cent sign is %% beside any."""
 
     def __init__(self, connection: AsyncConnection[DictRow]) -> None:
         self._connection = connection
         self.told: list[str] = []
 
     async def fetch_one(self, query: str, params: Params = ()) -> dict[str, Any] | None:
-        cursor = await self._connection.execute(_text(query), params or None)
+        cursor = await self._connection.execute(query, params or None)
         return await cursor.fetchone()
 
     async def fetch_all(self, query: str, params: Params = ()) -> list[dict[str, Any]]:
-        cursor = await self._connection.execute(_text(query), params or None)
+        cursor = await self._connection.execute(query, params or None)
         return await cursor.fetchall()
 
     async def execute(self, query: str, params: Params = ()) -> int:
         """How many rows were touched."""
-        cursor = await self._connection.execute(_text(query), params or None)
+        cursor = await self._connection.execute(query, params or None)
         return cursor.rowcount
 
     async def copy_rows(self, copy_sql: str, rows: Iterable[Sequence[object]]) -> None:
         """COPY ... FROM STDIN, row by row."""
-        async with self._connection.cursor() as cursor, cursor.copy(_text(copy_sql)) as copy:
+        async with self._connection.cursor() as cursor, cursor.copy(copy_sql) as copy:
             for row in rows:
                 await copy.write_row(row)
 
@@ -255,8 +255,3 @@ def _away(problem: BaseException) -> Retry:
     return Retry(
         "database_away", "数据库暂时连不上，请稍后再试", f"the database does not answer: {reason[0] if reason else problem!r}"
     )
-
-
-def _text(query: str) -> LiteralString:
-    """psycopg asks for literals; in this code base SQL stands in store modules only and takes values as parameters."""
-    return cast(LiteralString, query)

@@ -6,7 +6,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -66,7 +65,7 @@ def _apply(connection: psycopg.Connection, known: list[Migration]) -> int:
     done = _done(connection)
     strange = set(done) - {one.number for one in known}
     if strange:
-        raise Stop("newer_database", "数据库比程序新", f"the database has migrations this program does not know: {sorted(strange)}")
+        raise Stop("newer_database", "数据库比程序新", f"unknown migrations in the database: {sorted(strange)}")
     count = 0
     for one in known:
         if one.number in done:
@@ -78,7 +77,7 @@ def _apply(connection: psycopg.Connection, known: list[Migration]) -> int:
         with connection.transaction():
             if one.number != _ROLES:
                 connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(OWNER)))
-            connection.execute(cast(LiteralString, one.text))
+            connection.execute(one.text)
             connection.execute("RESET ROLE")
             connection.execute(
                 "INSERT INTO schema_migrations (number, name, sha256) VALUES (%s, %s, %s)", (one.number, one.name, one.sha256)

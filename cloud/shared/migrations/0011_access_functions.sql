@@ -87,6 +87,15 @@ begin
     return next;
 end $$;
 
+-- Whether a person may give a role there: some role of theirs that may, held there or above (permission matrix: users and roles).
+create function access_may_grant(p_user int, p_role text, p_company int, p_project int) returns boolean
+    language sql stable security definer set search_path = public, pg_temp as $$
+    select exists (
+        select from roles r join user_roles g on g.role = any (r.granted_by)
+        where r.code = p_role and g.user_id = p_user
+          and (g.company_id is null or g.company_id = p_company and (g.project_id is null or g.project_id = p_project)))
+$$;
+
 -- A session by its token: 30 minutes idle, 12 hours at most (Y-11). No row: nobody. Seen is written once a minute at most.
 create function access_session(p_token bytea, p_now timestamptz, p_permission text)
     returns table (user_id int, number text, name text, csrf text,

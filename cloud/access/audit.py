@@ -1,0 +1,75 @@
+"""The audit log: append-only, chained, proved (Y-13)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from cloud.access import store
+from cloud.access.domain import GENESIS, AuditFault, Principal, audit_fault, facts_text, one_line, personal_digest
+from cloud.shared.db import Tx
+from protocols.errors import NotAllowed
+
+_PAGE = 1000
+
+
+async def audit(
+    tx: Tx,
+    principal: Principal,
+    action: str,
+    object: str,
+    before: Mapping[str, object] | None,
+    after: Mapping[str, object] | None,
+    reason: str,
+    *,
+    at: datetime,
+    company_id: int | None = None,
+    project_id: int | None = None,
+    personal: Mapping[str, str] | None = None,
+) -> int:
+    """Append an entry to the chain of a project, a company, or (neither) the group; call it last: the chain stays locked.
+
+    `action` is 'slice.verb', `object` 'user:17'. `personal`: values that enter as salted digests only and can be erased.
+    NotAllowed `out_of_scope`.
+    """
+    salted = [(name, secrets.token_bytes(16), value) for name, value in (personal or {}).items()]
+    digests = {name: personal_digest(salt, value) for name, salt, value in salted}
+    facts = {
+        "at": at,
+        "user_id": principal.user_id,
+        "number": one_line(principal.number),
+        "action": action,
+        "object": one_line(object),
+        "place": one_line(principal.address),
+        "before": one_line(facts_text(before, {} if after is not None else digests)),
+        "after": one_line(facts_text(after, digests)),
+        "reason": one_line(reason),
+    }
+    made = await store.append_audit(tx, (company_id, project_id), facts, salted)
+    if made is None:
+        raise NotAllowed("out_of_scope", "不在您的权限范围内", "the audit entry's place is outside the scope")
+    return made
+
+
+async def verify_audit(tx: Tx) -> list[AuditFault]:
+    """The first broken entry of every chain in scope; empty when all are whole."""
+    faults = []
+    for chain, seq, hash_ in await store.audit_heads(tx):
+        found = await _verify_chain(tx, chain, seq, hash_)
+        if found is not None:
+            faults.append(found)
+    return faults
+
+
+async def _verify_chain(tx: Tx, chain: str, head_seq: int, head_hash: str) -> AuditFault | None:
+    seq, prev = 0, GENESIS
+    while page := await store.audit_entries(tx, chain, seq, _PAGE):
+        for entry in page:
+            found = audit_fault(entry, seq + 1, prev)
+            if found is not None:
+                return found
+            seq, prev = entry.seq, entry.hash
+    if (head_seq, head_hash) != (seq, prev):
+        return AuditFault(chain, min(head_seq, seq) + 1, "head", f"the chain ends at {seq}, its head says {head_seq}")
+    return None

@@ -1,0 +1,121 @@
+"""People and their roles: who may add whom, disabling, passwords (Y-01, Y-03, Y-10, permission matrix 1.1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from cloud.access import store
+from cloud.access.audit import audit
+from cloud.access.domain import NewUser, Principal, check_password
+from cloud.access.sessions import hash_password
+from cloud.shared.db import Database, Scope, Tx
+from protocols.errors import Conflict, NotAllowed, NotFound, Refused
+
+SYSTEM = Principal(None, "system", "系统", (), Scope.none(), frozenset())
+
+
+async def everything(db: Database) -> Scope:
+    """The whole group, for the hub's own commands and jobs; never for a request."""
+    return Scope(frozenset(await store.all_companies(db)), None, group=True)
+
+
+async def create_admin(db: Database, *, group: str, number: str, name: str, password: str, at: datetime) -> int:
+    """The first administrator of a hub. Conflict `number_taken`; Refused `weak_password`."""
+    check_password(password, number)
+    hashed = await hash_password(password)
+    async with db.tx(await everything(db)) as tx:
+        await store.set_group(tx, group)
+        made = await store.add_user(tx, None, number, name, None, hashed, at, SYSTEM.number)
+        if made is None:
+            raise _taken(number)
+        await store.grant(tx, made, "hq_admin", None, None, at, SYSTEM.number)
+        facts = {"number": number, "role": "hq_admin"}
+        await audit(tx, SYSTEM, "user.create", f"user:{made}", None, facts, "create-admin", at=at, personal={"name": name})
+    return made
+
+
+async def add_user(tx: Tx, principal: Principal, new: NewUser, hashed: str, at: datetime) -> int:
+    """Add a person with a role; `hashed` is the hash of a checked password.
+
+    NotFound `company_not_found`, `project_not_found` outside the scope; Refused `bad_role`, `bad_place`; NotAllowed
+    `may_not_grant`; Conflict `number_taken`.
+    """
+    role = await store.role(tx, new.role)
+    if role is None:
+        raise Refused("bad_role", f"没有角色 {new.role}", f"no role {new.role}", field="role")
+    company, project = await _place(tx, new)
+    level = "project" if project is not None else "company" if company is not None else "group"
+    if level not in role.levels:
+        raise Refused("bad_place", f"{role.name}不能设在这一级", f"{role.code} cannot be held at a {level}", field="role")
+    assert principal.user_id is not None
+    if not await store.may_grant(tx, principal.user_id, role.code, company, project):
+        raise NotAllowed("may_not_grant", f"您不能授予{role.name}", f"{role.code} is not yours to give there", field="role")
+    made = await store.add_user(tx, company, new.number, new.name, new.phone, hashed, at, principal.number)
+    if made is None:
+        raise _taken(new.number)
+    await store.grant(tx, made, role.code, company, project, at, principal.number)
+    facts = {"number": new.number, "role": role.code, "company": new.company, "project": new.project}
+    personal = {"name": new.name} | ({"phone": new.phone} if new.phone else {})
+    await audit(
+        tx, principal, "user.create", f"user:{made}", None, facts, "", at=at, company_id=company, project_id=project,
+        personal=personal,
+    )  # fmt: skip
+    return made
+
+
+async def _place(tx: Tx, new: NewUser) -> tuple[int | None, int | None]:
+    if new.company is not None and new.project is not None:
+        raise Refused("bad_place", "公司和项目只能填一个", "give a company or a project, not both", field="project")
+    if new.project is not None:
+        found = await store.project(tx, new.project)
+        if found is None:
+            raise NotFound("project_not_found", f"没有项目 {new.project}", f"no project {new.project}", field="project")
+        return found
+    if new.company is not None:
+        company = await store.company(tx, new.company)
+        if company is None:
+            raise NotFound("company_not_found", f"没有公司 {new.company}", f"no company {new.company}", field="company")
+        return company, None
+    return None, None
+
+
+async def list_users(tx: Tx) -> list[dict[str, Any]]:
+    """id, number, name, phone, status, roles of everybody in scope."""
+    return await store.users(tx)
+
+
+async def disable_user(tx: Tx, principal: Principal, user_id: int, reason: str, at: datetime) -> None:
+    """Nobody logs in as them any more, and their sessions end with this transaction (Y-03).
+
+    NotFound `user_not_found`; NotAllowed `may_not_grant` for people above the caller; Refused `self`.
+    """
+    found = await store.user(tx, user_id)
+    if found is None:
+        raise NotFound("user_not_found", "没有这个用户", f"no user {user_id}", field="user")
+    if user_id == principal.user_id:
+        raise Refused("self", "不能停用自己", "one cannot disable oneself", field="user")
+    assert principal.user_id is not None
+    roles = await store.roles_of(tx, user_id)
+    for one in roles:
+        if not await store.may_grant(tx, principal.user_id, one["role"], one["company_id"], one["project_id"]):
+            raise NotAllowed("may_not_grant", "您不能停用这个用户", "not all their roles are yours to take", field="user")
+    await store.set_status(tx, user_id, "disabled")
+    await store.close_sessions(tx, user_id)
+    where = roles[0] if len(roles) == 1 else {"company_id": found["company_id"], "project_id": None}
+    await audit(
+        tx, principal, "user.disable", f"user:{user_id}", {"status": found["status"]}, {"status": "disabled"}, reason, at=at,
+        company_id=where["company_id"], project_id=where["project_id"],
+    )  # fmt: skip
+
+
+async def change_password(tx: Tx, principal: Principal, hashed: str, at: datetime) -> None:
+    """One's own; all other sessions end."""
+    assert principal.user_id is not None
+    await store.set_password(tx, principal.user_id, hashed)
+    await store.close_sessions(tx, principal.user_id)
+    await audit(tx, principal, "user.password", f"user:{principal.user_id}", None, {}, "", at=at)
+
+
+def _taken(number: str) -> Conflict:
+    return Conflict("number_taken", f"工号 {number} 已经有人用", f"the number {number} is taken", field="number")

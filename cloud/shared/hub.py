@@ -1,0 +1,28 @@
+"""What every request of the hub can reach: `request.app.state.hub`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloud.shared.clock import Clock, SystemClock
+from cloud.shared.db import Database
+from cloud.shared.live import Live
+from cloud.shared.settings import Settings
+
+
+@dataclass
+class Hub:
+    """One process of the hub.
+
+    paid_handlers  purpose of a payment order -> who is told that it was paid (`cloud.payments.service.PaidHandlers`)
+    fleet          the MQTT worker; None without a broker
+    """
+
+    settings: Settings
+    db: Database
+    live: Live
+    clock: Clock = field(default_factory=SystemClock)
+    paid_handlers: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    fleet: Any = None
