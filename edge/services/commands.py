@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Mapping
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.ports import Clock, CommandHandler, Journal
@@ -14,7 +14,7 @@ from protocols.errors import Refused, Retry
 from protocols.uplink.commands import Command, CommandGate
 from protocols.uplink.events import CommandDone
 
-log = logging.getLogger("gatehouse.commands")
+log = structlog.get_logger(__name__)
 
 TURNED_AWAY_PER_MINUTE = 10
 """Bound of events about commands that were not let in: whoever floods a box must not fill its store."""
@@ -56,14 +56,14 @@ class Commands:
             return CommandDone(command=command.id, name=command.name, outcome="refused", detail=f"{problem.code}: {problem.zh}")
         except Exception as problem:
             # A supervisor's catch: the hub must hear that the command was taken and did not work.
-            log.exception("command %s failed", command.name)
+            log.exception("command_failed", name=command.name)
             return CommandDone(command=command.id, name=command.name, outcome="refused", detail=f"fault: {problem}"[:200])
         return CommandDone(command=command.id, name=command.name, outcome="done", detail=detail)
 
     async def _turned_away(self, problem: Refused) -> None:
         outcome = _OUTCOMES.get(problem.code, "forged")
         self.outcomes[outcome] += 1
-        log.warning("command turned away: %s", problem)
+        log.warning("command_turned_away", code=problem.code, facts=problem.facts)
         minute = self._clock.mono_ms() // 60_000
         self._told = self._told + 1 if minute == self._minute else 1
         self._minute = minute
@@ -86,4 +86,4 @@ class Commands:
                 return
             except Retry:
                 await asyncio.sleep(RETRY_S)
-        log.error("outcome of command %s could not be stored", done.command)
+        log.error("command_outcome_not_stored", command=done.command)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.services.fetching import HubFiles
@@ -15,7 +15,7 @@ from edge.storage.store import Store
 from protocols.errors import Refused, Retry
 from protocols.uplink.documents import DocumentName, Manifest, check_body, open_manifest
 
-log = logging.getLogger("gatehouse.documents")
+log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
@@ -53,7 +53,7 @@ class DocumentsService:
         except Refused as problem:
             self.refused[problem.code] += 1
             if problem.code != "not_newer":
-                log.warning("manifest: %s", problem)
+                log.warning("manifest_refused", code=problem.code)
             return
         self._news.set()
 
@@ -71,7 +71,7 @@ class DocumentsService:
             except (Refused, Retry) as problem:
                 self.trouble = problem.code
                 self.refused[problem.code] += 1
-                log.warning("documents %s.%s: %s", manifest.generation, manifest.n, problem)
+                log.warning("documents_wait", generation=manifest.generation, n=manifest.n, problem=str(problem))
                 await self._rest(pause * (0.5 + self._jitter() / 2))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
@@ -89,7 +89,7 @@ class DocumentsService:
             if self._wanted is not manifest:
                 return
         changed = await self._store.switch(manifest, bodies)
-        log.info("switched to documents %s.%s: %s", manifest.generation, manifest.n, ", ".join(sorted(changed)) or "nothing new")
+        log.info("documents_switched", generation=manifest.generation, n=manifest.n, changed=sorted(changed))
         for callback in self._callbacks:
             callback(changed)
 

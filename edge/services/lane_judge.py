@@ -85,13 +85,13 @@ class Judge:
         except Refused as refused:
             why = f"算不出费用：{refused.zh}"
             return Verdict("hold", stay.category, stay=stay.id, entered_at=stay.entered_at, why=why, note="call")
-        return self._priced(stay, lane, decision, found)
+        return self._priced(stay, lane, found)
 
-    def _priced(self, stay: StayRecord, lane: LaneConfig, decision: Decision, found: Price) -> Verdict:
+    def _priced(self, stay: StayRecord, lane: LaneConfig, found: Price) -> Verdict:
         quote = found.quote
         base = Verdict(
             "owes",
-            decision.category,
+            "casual",
             stay=stay.id,
             entered_at=stay.entered_at,
             left_at=iso(quote.exit),

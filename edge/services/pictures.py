@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from edge.services.fetching import HubFiles
 from protocols.errors import Refused, Retry
 from protocols.uplink.events import Snapshot
 
-log = logging.getLogger("gatehouse.pictures")
+log = structlog.get_logger(__name__)
 
 MAX_BYTES = 40 * 1024
 MOST = 500
@@ -46,7 +47,7 @@ class Pictures:
             (self._folder / snapshot.sha256).write_bytes(content)
         except OSError as problem:
             self.counts["dropped"] += 1
-            log.warning("picture dropped: %s", problem)
+            log.warning("picture_dropped", problem=str(problem))
         self._news.set()
         return snapshot
 
@@ -87,5 +88,5 @@ class Pictures:
             self.counts["sent"] += 1
         except Refused as problem:
             self.counts["refused"] += 1
-            log.warning("picture: %s", problem)
+            log.warning("picture_refused", code=problem.code)
         path.unlink(missing_ok=True)

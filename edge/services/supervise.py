@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from protocols.errors import GatehouseError, Stop
 
-log = logging.getLogger("gatehouse.units")
+log = structlog.get_logger(__name__)
 
 FIRST_S, LONGEST_S, STEADY_S = 0.5, 30.0, 60.0
 
@@ -58,11 +59,11 @@ class Supervisor:
                 return
             except Stop as problem:
                 unit.state, unit.last = "stopped", str(problem)
-                log.exception("%s stopped", unit.name)
+                log.exception("unit_stopped", unit=unit.name)
                 return
             except Exception as problem:
                 unit.last = str(problem) if isinstance(problem, GatehouseError) else f"{type(problem).__name__}: {problem}"
-                log.exception("%s failed and will be started again", unit.name)
+                log.exception("unit_failed", unit=unit.name)
             unit.failures += 1
             unit.state = "waiting"
             if loop.time() - began > STEADY_S:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import random
 import socket
 import ssl
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiomqtt
+import structlog
 
 from edge.clock import BoxClock
 from edge.services.commands import Commands
@@ -30,7 +30,7 @@ from protocols.uplink.acks import Ack, decode_ack
 from protocols.uplink.commands import NONCE_EVERY_MS, SessionBeat, encode_beat
 from protocols.uplink.envelope import Stream, encode_batch
 
-log = logging.getLogger("gatehouse.uplink")
+log = structlog.get_logger(__name__)
 
 CONNECT_S = 2.0
 SILENT_MS = 9_000
@@ -101,6 +101,29 @@ class Uplink:
             failures = min(failures + 1, 10)
             await asyncio.sleep(pause * (0.5 + self._random.random() / 2))
 
+    @property
+    def online(self) -> bool:
+        """Connected, and the hub answers what was sent."""
+        return self.state.connected and not any(sending.misses for sending in self._streams.values())
+
+    def close(self) -> None:
+        """Nobody tells this uplink about new events any more."""
+        self._store.on_events.remove(self._wake.set)
+
+    async def resend(self, stream: Stream, epoch: str, first: int) -> int:
+        """The hub wants everything from `first` again; the seq it begins with. Retry `store_unavailable`."""
+        start = await self._store.resend_from(stream, epoch, first)
+        self._streams[stream].go_back(start, self._clock.mono_ms())
+        self._wake.set()
+        return start
+
+    def report(self) -> dict[str, Any]:
+        """For the box's health: what is wrong with the line, and how often it was."""
+        state = self.state
+        found = {"broker": state.broker, "connections": state.connections, "partitions": state.partitions}
+        found |= {"bad_messages": state.bad_messages, "halted": dict(state.halted), "commands": dict(self._commands.outcomes)}
+        return {name: value for name, value in found.items() if value}
+
     async def _session(self, broker: Broker) -> bool:
         """One connection to its end; True when another broker should be tried first."""
         try:
@@ -108,13 +131,13 @@ class Uplink:
                 self._heard_ms = self._clock.mono_ms()
                 self.state.connected, self.state.broker = True, str(broker)
                 self.state.connections += 1
-                log.info("connected to %s", broker)
+                log.info("line_up", broker=str(broker))
                 for work in (self._receive, self._beat, self._send, self._watch):
                     group.create_task(work(client))
         except* (aiomqtt.MqttError, OSError) as problems:
-            log.info("line to %s: %s", broker, problems.exceptions[0])
+            log.info("line_down", broker=str(broker), problem=str(problems.exceptions[0]))
         except* LineLost as problems:
-            log.warning("line to %s dropped: %s", broker, problems.exceptions[0])
+            log.warning("line_dropped", broker=str(broker), why=str(problems.exceptions[0]))
         finally:
             self.state.connected = False
         return any(sending.misses >= PATIENCE for sending in self._streams.values())
@@ -170,7 +193,7 @@ class Uplink:
                 raise LineLost(f"nothing heard for {now - self._heard_ms} ms")
             for stream, sending in self._streams.items():
                 if sending.overdue(self._store.status(stream).acked, now):
-                    log.warning("%s: no acknowledgement, sending again", stream)
+                    log.warning("no_acknowledgement", stream=stream, misses=sending.misses)
                     self._wake.set()
                     if sending.misses % PATIENCE == 0 and len(self._brokers) > 1:
                         raise LineLost("the hub does not answer through this broker")
@@ -223,7 +246,7 @@ class Uplink:
                 await self._take(topic, payload)
             except Refused as problem:
                 self.state.bad_messages += 1
-                log.warning("message on %s: %s", topic, problem)
+                log.warning("bad_message", topic=topic[:80], code=problem.code)
 
     # ---- what the hub says ----
 
@@ -248,7 +271,7 @@ class Uplink:
         try:
             self._store.acknowledged(ack.stream, ack.epoch, ack.through)
         except Stop as problem:
-            log.error("%s", problem)
+            log.error("hub_ahead", problem=str(problem))
             self._halt(sending, problem.code, status.acked, now, probe=False)
             return
         flight = sending.acknowledged(ack.through)
@@ -259,7 +282,7 @@ class Uplink:
             await self._settle(ack, sending, now)
         except Retry as problem:
             # Kept in memory, written with the next beat.
-            log.warning("acknowledgement: %s", problem)
+            log.warning("acknowledgement_not_written", code=problem.code)
         self._wake.set()
 
     async def _settle(self, ack: Ack, sending: Sending, now: int) -> None:
@@ -278,7 +301,7 @@ class Uplink:
 
     def _halt(self, sending: Sending, why: str, acked: int, now: int, *, probe: bool) -> None:
         if sending.halted != why:
-            log.error("%s is not sent any more: %s", sending.stream, why)
+            log.error("stream_halted", stream=sending.stream, why=why)
         sending.halt(why, acked, now, probe=probe)
         self.state.halted[sending.stream] = why
 

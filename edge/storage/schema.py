@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -82,6 +83,23 @@ def lock(folder: Path) -> IO[bytes]:
         file.close()
         raise Stop("store_in_use", "盒子程序已经在运行", f"another process holds {folder}") from None
     return file
+
+
+def set_aside(folder: Path) -> Path:
+    """Move the store's files into a folder of their own, on a person's word only; the next start makes a new store.
+
+    Stop `store_in_use` while the box runs, `no_store` when there is none.
+    """
+    if not (folder / FILE).exists():
+        raise Stop("no_store", "这台盒子还没有事件库", f"no store in {folder}")
+    with lock(folder):
+        number = next(number for number in count(1) if not (folder / f"aside-{number}").exists())
+        aside = folder / f"aside-{number}"
+        aside.mkdir()
+        for path in sorted(folder.glob(f"{FILE}*")):
+            path.rename(aside / path.name)
+        _sync_folder(folder)
+    return aside
 
 
 def _check(connection: sqlite3.Connection, folder: Path, box: str) -> bool:

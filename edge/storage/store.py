@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 import sqlite3
 import threading
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
+
+import structlog
 
 from edge.ports import Clock
 from edge.storage import held, lines, outbox, schema
@@ -25,7 +26,7 @@ from protocols.uplink.documents import DocumentName, Manifest
 from protocols.uplink.envelope import Stream
 from protocols.uplink.events import Body, DocumentsSet
 
-log = logging.getLogger("gatehouse.store")
+log = structlog.get_logger(__name__)
 
 MONEY_EVENTS = 500_000
 SERIES_AGE = timedelta(days=90)
@@ -118,7 +119,7 @@ class Store:
         try:
             await self.flush()
         except Retry:
-            log.warning("acknowledgements not written; those events will be sent again")
+            log.warning("acknowledgements_not_written")
         # The writer goes last: only then does SQLite fold its log into the file.
         self._reader.close()
         self._writer.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import threading
 from collections import deque
@@ -11,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import structlog
+
 from edge.storage.lines import Tip
 from protocols.errors import GatehouseError, Retry, Stop
 from protocols.uplink.envelope import Stream
 
 T = TypeVar("T")
-log = logging.getLogger("gatehouse.store")
+log = structlog.get_logger(__name__)
 
 MAX_GROUP = 1_000
 """Calls in one transaction: bounds what one commit writes, so that nobody waits for a giant."""
@@ -110,7 +111,7 @@ class Writer:
                     return
                 self._commit(group)
         except BaseException:
-            log.exception("the store's writer died")
+            log.exception("store_writer_died")
             raise
         finally:
             self._bury(group)
@@ -132,7 +133,7 @@ class Writer:
                 self._one_by_one(group, problem)
             except sqlite3.Error as problem:
                 if _is_full(problem) and self._make_room():
-                    log.warning("disk full: space was made for events")
+                    log.warning("disk_full_room_made")
                     continue
                 self._fail(group, problem)
             else:
@@ -164,7 +165,7 @@ class Writer:
     def _fail(self, group: Sequence[_Call[Any]], problem: sqlite3.Error) -> None:
         self.health.failures += len(group)
         self.health.failing = str(problem)
-        log.error("commit failed: %s", problem)
+        log.error("commit_failed", problem=str(problem), calls=len(group))
         _answer([
             (call, Retry("store_unavailable", "事件库暂时写不进去", f"the commit failed: {problem}", full=_is_full(problem)))
             for call in group
@@ -195,4 +196,4 @@ def _answer(outcomes: Sequence[tuple[_Call[Any], object]], after: Sequence[Calla
         outcomes[0][0].loop.call_soon_threadsafe(tell)
     except RuntimeError:
         # The loop is gone: its process ends, and what was committed is found at the next start.
-        log.warning("nobody is left to hear of %d stored calls", len(outcomes))
+        log.warning("store_loop_gone", calls=len(outcomes))
