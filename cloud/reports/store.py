@@ -23,6 +23,7 @@ class Filter:
     kind: str | None = None
     cashier: str | None = None
     text: str | None = None
+    shift: int | None = None
 
 
 async def takings(tx: Tx, projects: Sequence[int], day: date) -> list[Row]:
@@ -53,7 +54,8 @@ async def hours(tx: Tx, projects: Sequence[int], days: Sequence[date]) -> list[R
     """business_date, hour (civil, of the booking time), amount_fen."""
     return await tx.fetch_all(
         """
-        SELECT business_date, extract(hour FROM at AT TIME ZONE 'Asia/Shanghai')::int AS hour, sum(amount_fen)::bigint AS amount_fen
+        SELECT business_date, extract(hour FROM at AT TIME ZONE 'Asia/Shanghai')::int AS hour,
+               sum(amount_fen)::bigint AS amount_fen
         FROM report_receipts WHERE business_date = ANY(%s) AND project_id = ANY(%s) GROUP BY 1, 2
         """,
         (list(days), list(projects)),
@@ -96,7 +98,8 @@ async def latest(tx: Tx, projects: Sequence[int], limit: int) -> list[Row]:
 def _where(wanted: Filter) -> tuple[str, list[Any]]:
     parts = ["project_id = ANY(%s)", "business_date BETWEEN %s AND %s"]
     values: list[Any] = [list(wanted.projects), wanted.first, wanted.last]
-    for column, value in (("tender", wanted.tender), ("kind", wanted.kind), ("cashier", wanted.cashier)):
+    exact = (("tender", wanted.tender), ("kind", wanted.kind), ("cashier", wanted.cashier), ("shift_id", wanted.shift))
+    for column, value in exact:
         if value is not None:
             parts.append(f"{column} = %s")
             values.append(value)
@@ -136,4 +139,56 @@ async def boxes(tx: Tx, projects: Sequence[int]) -> list[Row]:
         FROM report_boxes WHERE project_id = ANY(%s) ORDER BY project_id, box
         """,
         (list(projects),),
+    )
+
+
+async def set_today(tx: Tx, day: date) -> None:
+    """The business date that the views of sites count by: the hub's Clock, not the database's."""
+    await tx.fetch_one("SELECT set_config('app.today', %s, true)", (day.isoformat(),))
+
+
+async def lanes(tx: Tx, projects: Sequence[int]) -> list[Row]:
+    """Lanes as they stand (after `set_today`)."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, box, lane, name, direction, last_passage_at, last_plate, last_category, last_stroke_reason,
+               strokes_today, unexplained_today, manual_today, due_fen, due_plate, due_at, state
+        FROM report_lanes WHERE project_id = ANY(%s) ORDER BY project_id, lane
+        """,
+        (list(projects),),
+    )
+
+
+async def passages(tx: Tx, projects: Sequence[int], limit: int) -> list[Row]:
+    """The last passages, as the hub learned of them; `picture`: SHA-256 of a thumbnail that is here."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, lane, lane_name, direction, plate, plate_read, plate_colour, category, entered_at, fee_fen,
+               paid_fen, at, received_at, picture
+        FROM report_passage_pictures WHERE project_id = ANY(%s) ORDER BY received_at DESC, at DESC LIMIT %s
+        """,
+        (list(projects), limit),
+    )
+
+
+async def unexplained(tx: Tx, projects: Sequence[int], since: datetime) -> list[Row]:
+    """Strokes without a reason since an instant, by lane: how many, the last one."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, lane, lane_name, count(*) AS n, max(at) AS at FROM report_strokes
+        WHERE reason = 'none' AND at >= %s AND project_id = ANY(%s)
+        GROUP BY project_id, lane, lane_name ORDER BY max(at) DESC
+        """,
+        (since, list(projects)),
+    )
+
+
+async def quote_differences(tx: Tx, projects: Sequence[int], since: datetime) -> list[Row]:
+    """Fees that the hub prices otherwise than the box, by project."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, count(*) AS n, max(at) AS at FROM report_quote_differences
+        WHERE at >= %s AND project_id = ANY(%s) GROUP BY project_id
+        """,
+        (since, list(projects)),
     )

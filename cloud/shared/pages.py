@@ -94,6 +94,11 @@ def menu_of(user: Viewer) -> list[MenuItem]:
     return [item for item in MENU if item.permission in user.permissions]
 
 
+def home_of(user: Viewer) -> str:
+    found = menu_of(user)
+    return found[0].url if found else "/welcome"
+
+
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A template of `<slice>/templates`, named '<slice>/<file>', as an answer that no cache keeps."""
     settings = request.app.state.hub.settings
@@ -118,6 +123,7 @@ def environment() -> Environment:
         "plate": plate_chip,
         "tender": lambda name: TENDERS.get(name, name),
         "role": lambda name: ROLES.get(name, name),
+        "stay": lambda row: stay((row["at"] - row["entered_at"]).total_seconds()),
         "last_day": lambda end: end - timedelta(days=1),
     }
     env.filters.update(formats)
@@ -138,7 +144,8 @@ def _mark(name: str) -> str:
 
 def icon(name: str, tone: str = "") -> Markup:
     """An icon of the sprite; always beside a word."""
-    return Markup('<svg class="gi {}" aria-hidden="true"><use href="{}#{}"/></svg>').format(tone, static("vendor/icons.svg"), name)
+    sprite = static("vendor/icons.svg")
+    return Markup('<svg class="gi {}" aria-hidden="true"><use href="{}#{}"/></svg>').format(tone, sprite, name)
 
 
 def cell(fen: Fen | None) -> Markup:
@@ -172,6 +179,12 @@ def short(instant: datetime | None, today: date | None = None) -> str:
 def day(value: date) -> str:
     """'2026-11-24 星期二'."""
     return f"{value:%Y-%m-%d} 星期{_WEEKDAYS[value.weekday()]}"
+
+
+def stay(seconds: float) -> str:
+    """'2 小时 14 分'."""
+    hours, minutes = divmod(max(int(seconds), 0) // 60, 60)
+    return f"{hours} 小时 {minutes} 分" if hours else f"{minutes} 分"
 
 
 def plate_chip(text: str | None) -> Markup:

@@ -15,8 +15,8 @@ create view report_receipts with (security_invoker = true) as
     join receipt_tenders t on t.receipt_id = r.id
     union all
     select e.company_id, e.project_id, e.business_date, e.kind, case p.root when 'cash_drawer' then 'cash' else p.root end,
-           p.amount_fen, e.booked_at, e.arrived_at, null, e.id * 16 + p.line, 1, null, null, e.source, null, null, null, null, null,
-           null, 0
+           p.amount_fen, e.booked_at, e.arrived_at, null, e.id * 16 + p.line, 1, null, null, e.source,
+           case when p.ref like 'guard:%' then split_part(p.ref, ':', 3) end, null, null, null, null, null, 0
     from ledger_entries e
     join ledger_postings p on p.entry_id = e.id and p.root <> 'suspense'
     where e.kind = 'suspense';
@@ -32,7 +32,17 @@ create view report_suspense with (security_invoker = true) as
 create view report_heads with (security_invoker = true) as
     select company_id, project_id, seq from ledger_heads;
 
-grant select on report_receipts, report_suspense, report_heads to gatehouse_app, gatehouse_read;
+-- Passages with the colour the camera saw and the thumbnail, once it has come.
+create view report_passage_pictures with (security_invoker = true) as
+    select p.company_id, p.project_id, p.box, p.lane, coalesce(l.name, p.lane) as lane_name, p.direction, p.stay, p.plate,
+           p.plate_read, p.plate_colour, p.vehicle_class, p.category, p.entered_at, p.fee_fen, p.paid_fen, p.at, p.received_at,
+           c.sha256 as picture
+    from parking_passages p
+    left join parking_lanes l on l.lane = p.lane
+    left join box_pictures c on c.box = p.box and c.sha256 = p.snapshot ->> 'sha256';
+create index parking_passages_latest on parking_passages (project_id, received_at desc);
+
+grant select on report_receipts, report_suspense, report_heads, report_passage_pictures to gatehouse_app, gatehouse_read;
 
 -- A receipt by what its paper says, before a scope is known: book, number, and the first five bytes of its entry's hash. Nothing
 -- without the code, and nothing of the payer.

@@ -1,0 +1,75 @@
+"""Logging in and out as pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from cloud.access import sessions, users
+from cloud.access.audit import audit
+from cloud.access.domain import Principal
+from cloud.access.sessions import page_user
+from cloud.shared.pages import home_of, render
+from protocols.errors import NotAllowed
+
+router = APIRouter(include_in_schema=False)
+
+Anybody = Annotated[Principal, Depends(page_user(None))]
+
+
+@router.get("/welcome")
+async def welcome(request: Request, user: Anybody) -> HTMLResponse:
+    """For roles without a page on the hub."""
+    return render(request, "shared/empty_home.html", user=user, csrf=user.csrf)
+
+
+@router.get("/login")
+async def form(request: Request, next: str = "") -> Response:
+    """Who is logged in already goes on."""
+    user = await sessions.principal_of(request.app.state.hub, request, None)
+    if user is not None:
+        return RedirectResponse(_inside(next) or home_of(user), 303)
+    return _page(request, next=next)
+
+
+@router.post("/login")
+async def log_in(request: Request) -> Response:
+    """A session and the page somebody wanted. Wrong or locked comes back as a sentence beside the number typed (Y-10)."""
+    hub = request.app.state.hub
+    sent = await request.form()
+    number, password, wanted = (str(sent.get(name) or "") for name in ("number", "password", "next"))
+    number = number.strip()
+    if not number or not password:
+        return _page(request, 422, next=wanted, number=number, problem="工号和密码都要填")
+    now, address = hub.clock.now(), sessions.client_address(request)
+    try:
+        found = await sessions.log_in(hub.db, number, password, now, address)
+    except NotAllowed as problem:
+        words = "工号或密码不对，请再输一次。连错 5 次会锁 15 分钟" if problem.code == "wrong_login" else problem.zh
+        return _page(request, 401 if problem.code == "wrong_login" else 403, next=wanted, number=number, problem=words)
+    person = Principal(found.user_id, number, found.name, found.roles, users.SYSTEM.scope, frozenset(), address=address)
+    async with hub.db.tx(person.scope) as tx:
+        await audit(tx, person, "access.log_in", f"user:{found.user_id}", None, None, "", at=now)
+    answer = RedirectResponse(_inside(wanted) or "/", 303)
+    sessions.set_cookie(request, answer, found.token)
+    return answer
+
+
+@router.post("/logout")
+async def log_out(request: Request, user: Anybody) -> Response:
+    await sessions.log_out(request.app.state.hub.db, request.cookies.get(sessions.COOKIE))
+    answer = RedirectResponse("/login", 303)
+    sessions.drop_cookie(answer)
+    return answer
+
+
+def _inside(target: str) -> str | None:
+    """A path of this hub; never another site's address (`//evil`, `/\\evil`, `https:`)."""
+    ok = target.startswith("/") and not target.startswith(("//", "/\\", "/login")) and target.isprintable()
+    return target if ok else None
+
+
+def _page(request: Request, status: int = 200, *, next: str, number: str = "", problem: str = "") -> HTMLResponse:
+    return render(request, "access/login.html", status=status, next=next, number=number, problem=problem)

@@ -1,0 +1,55 @@
+"""SQL of the counter's page: what a shift has taken so far, and a receipt by what its paper says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.shared.db import Database, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A shift so far: how many receipts, the number its book gives next."""
+
+    receipts: int
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A genuine receipt as the public page shows it: nothing of the payer."""
+
+    receipt_id: int
+    entity: str
+    project: str
+    at: datetime
+    total_fen: int
+    object: str
+    reversed: bool
+    prints: int
+
+
+async def progress(tx: Tx, shift_id: int) -> Progress:
+    row = await tx.fetch_one(
+        """
+        SELECT greatest(b.taken + 1, b.first_number) AS next_number,
+               (SELECT count(*) FROM receipts r WHERE r.shift_id = s.id) AS receipts
+        FROM shifts s JOIN receipt_books b ON b.id = s.book_id WHERE s.id = %s
+        """,
+        (shift_id,),
+    )
+    assert row is not None
+    return Progress(**row)
+
+
+async def last_of_shift(tx: Tx, shift_id: int, limit: int) -> list[int]:
+    """The newest receipts of a shift, by id."""
+    rows = await tx.fetch_all("SELECT id FROM receipts WHERE shift_id = %s ORDER BY id DESC LIMIT %s", (shift_id, limit))
+    return [row["id"] for row in rows]
+
+
+async def by_code(db: Database, book: str, number: int, prefix: bytes) -> Checked | None:
+    """A receipt whose entry's hash begins with these five bytes; needs no log-in."""
+    row = await db.call("SELECT * FROM receipt_by_code(%s, %s, %s)", (book, number, prefix))
+    return None if row is None else Checked(**row)

@@ -1,0 +1,237 @@
+"""What the pages show, put together from rows: places, the day's table, lines that need somebody. Amounts in fen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from protocols.errors import NotFound
+from protocols.money import Fen
+from protocols.time import civil
+
+KINDS = {"residential": "小区", "office": "写字楼", "apartment": "公寓", "mall": "商场", "market": "专业市场"}
+TENDER_ORDER = ("cash", "pos", "transfer", "cheque", "wechat", "alipay", "simulated")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    id: int
+    name: str
+    kind: str
+    company_id: int
+    company: str
+
+    @property
+    def at(self) -> str:
+        return f"p{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    id: int
+    name: str
+    projects: tuple[Project, ...]
+
+    @property
+    def at(self) -> str:
+        return f"c{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page looks: everything somebody may see (`companies`), and what of it is chosen by `?at=` (`shown`)."""
+
+    at: str
+    name: str
+    companies: tuple[Company, ...]
+    shown: tuple[Company, ...]
+
+    @property
+    def projects(self) -> list[Project]:
+        return [project for company in self.shown for project in company.projects]
+
+    @property
+    def ids(self) -> list[int]:
+        return [project.id for project in self.projects]
+
+    def name_of(self, project_id: int) -> str:
+        return next((project.name for project in self.projects if project.id == project_id), "")
+
+
+def place(projects: Iterable[Project], at: str | None) -> Place:
+    """`at`: 'c2' a company, 'p17' a project, empty everything. NotFound `place_not_found` for what is not among the projects."""
+    grouped: dict[int, list[Project]] = {}
+    for project in projects:
+        grouped.setdefault(project.company_id, []).append(project)
+    companies = tuple(Company(key, found[0].company, tuple(found)) for key, found in sorted(grouped.items()))
+    if not at:
+        only = companies[0].projects[0].name if len(companies) == 1 and len(companies[0].projects) == 1 else "全部项目"
+        return Place("", only, companies, companies)
+    for company in companies:
+        if company.at == at:
+            return Place(at, company.name, companies, (company,))
+        for project in company.projects:
+            if project.at == at:
+                return Place(at, project.name, companies, (Company(company.id, company.name, (project,)),))
+    raise NotFound("place_not_found", "没有这个项目", f"no place {at}", field="at")
+
+
+@dataclass(slots=True)
+class Sums:
+    """The day's money of a project, a company or all: by tender, in drawers, and what nobody has explained."""
+
+    tenders: dict[str, Fen] = field(default_factory=dict)
+    receipts: int = 0
+    drawer_fen: Fen = 0
+    suspense_fen: Fen = 0
+    boxes: int = 0
+    boxes_up: int = 0
+
+    @property
+    def total_fen(self) -> Fen:
+        return sum(self.tenders.values())
+
+    @property
+    def cash_fen(self) -> Fen:
+        return self.tenders.get("cash", 0)
+
+    @property
+    def box_tone(self) -> str:
+        return "off" if not self.boxes else "" if self.boxes_up == self.boxes else "bad"
+
+    def add(self, other: Sums) -> None:
+        for tender, fen in other.tenders.items():
+            self.tenders[tender] = self.tenders.get(tender, 0) + fen
+        self.receipts += other.receipts
+        self.drawer_fen += other.drawer_fen
+        self.suspense_fen += other.suspense_fen
+        self.boxes += other.boxes
+        self.boxes_up += other.boxes_up
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The table of projects: each project's sums, subtotals by company, the total, and the tenders that have a column."""
+
+    projects: Mapping[int, Sums]
+    companies: Mapping[int, Sums]
+    total: Sums
+    tenders: tuple[str, ...]
+
+
+def day_of(
+    where: Place,
+    takings: Sequence[Mapping[str, Any]],
+    drawers: Sequence[Mapping[str, Any]],
+    suspense: Sequence[Mapping[str, Any]],
+    boxes: Sequence[Mapping[str, Any]],
+) -> Day:
+    """Rows of the views -> the table; subtotals and total are sums of the projects' rows, so they always agree (0.6)."""
+    projects = {project: Sums() for project in where.ids}
+    for row in takings:
+        one = projects[row["project_id"]]
+        one.tenders[row["tender"]] = one.tenders.get(row["tender"], 0) + row["amount_fen"]
+        one.receipts += row["receipts"]
+    for row in drawers:
+        projects[row["project_id"]].drawer_fen += row["cash_fen"]
+    for row in suspense:
+        projects[row["project_id"]].suspense_fen += row["amount_fen"]
+    for row in boxes:
+        one = projects[row["project_id"]]
+        one.boxes += 1
+        one.boxes_up += row["state"] == "online" and row["quarantined_at"] is None
+    companies = {company.id: Sums() for company in where.shown}
+    total = Sums()
+    for company in where.shown:
+        for project in company.projects:
+            companies[company.id].add(projects[project.id])
+        total.add(companies[company.id])
+    named = [tender for tender in TENDER_ORDER if tender == "cash" or total.tenders.get(tender)]
+    other = sorted(set(total.tenders) - set(TENDER_ORDER))
+    return Day(projects, companies, total, (*named, *other))
+
+
+def cumulated(rows: Sequence[Mapping[str, Any]], last_hour: int) -> list[Fen]:
+    """Rows (hour, amount_fen) -> what had been taken by the end of each hour 0 .. last_hour."""
+    by_hour: dict[int, Fen] = {}
+    for row in rows:
+        by_hour[row["hour"]] = by_hour.get(row["hour"], 0) + row["amount_fen"]
+    sums, total = [], 0
+    for hour in range(last_hour + 1):
+        total += by_hour.get(hour, 0)
+        sums.append(total)
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """Something that needs somebody: what, where, what happens next, where it opens."""
+
+    icon: str
+    title: str
+    text: str
+    url: str
+    since: datetime | None = None
+
+
+LANE_STATES: Mapping[str, tuple[str, str, str]] = {
+    "ok": ("空闲", "ok", "circle-check"),
+    "due": ("等收费", "info", "car"),
+    "call": ("呼叫", "bad", "phone-ringing"),
+    "refused": ("不放行", "wait", "ban"),
+    "unread": ("没认出车牌", "wait", "eye"),
+    "stuck_open": ("杆放不下", "bad", "tool"),
+    "stuck_closed": ("杆抬不起", "bad", "tool"),
+    "vehicle_under_arm": ("杆下有车", "bad", "car"),
+    "store_full": ("存储满", "bad", "database"),
+}
+"""state of report_lanes -> word, tone, icon (UI.md 6)"""
+
+CATEGORIES = {"casual": "临停", "monthly": "月租", "free": "免费", "vip": "VIP", "visitor": "访客", "stored": "储值",
+              "blacklist": "黑名单", "special": "免费车辆", "escaped": "逃费", "unknown": "待核"}  # fmt: skip
+
+
+def todos(
+    where: Place,
+    suspense: Sequence[Mapping[str, Any]],
+    boxes: Sequence[Mapping[str, Any]],
+    strokes: Sequence[Mapping[str, Any]],
+    differences: Sequence[Mapping[str, Any]],
+    yuan: Callable[[Fen], str],
+) -> list[Todo]:
+    """What needs somebody, somebody's money first, then safety, then what waits."""
+    found = []
+    by_project: dict[int, list[Mapping[str, Any]]] = {}
+    for row in suspense:
+        by_project.setdefault(row["project_id"], []).append(row)
+    for project, rows in by_project.items():
+        total = sum(row["amount_fen"] for row in rows)
+        url = f"/receipts?kind=suspense&first=2000-01-01&at=p{project}"
+        text = f"{where.name_of(project)} · {len(rows)} 笔，已入账，原因待核"
+        found.append(Todo("alert-triangle", f"待查 {yuan(total)} 元", text, url))
+    for row in strokes:
+        title = f"{row['lane_name']} 无指令抬杆 {row['n']} 次"
+        text = f"{where.name_of(row['project_id'])} · 最近一次 {civil(row['at']):%H:%M:%S}，没有命令也没有收款"
+        found.append(Todo("hand-stop", title, text, f"/lanes?at=p{row['project_id']}"))
+    for row in boxes:
+        found += _box_todos(where, row)
+    for row in differences:
+        text = f"{where.name_of(row['project_id'])} · 盒子算的和总部复算的不一样"
+        found.append(Todo("scale", f"{row['n']} 笔停车费和总部算的不同", text, f"/lanes?at=p{row['project_id']}"))
+    return found
+
+
+def _box_todos(where: Place, row: Mapping[str, Any]) -> list[Todo]:
+    name, url = where.name_of(row["project_id"]), f"/fleet?at=p{row['project_id']}"
+    found = []
+    if row["quarantined_at"] is not None:
+        text = f"{name} · 同一编号来了两份不同的记录，停止确认，等总部核对"
+        found.append(Todo("lock", f"盒子 {row['box']} 已隔离", text, url))
+    elif row["state"] == "silent":
+        found.append(Todo("plug-connected-x", f"盒子 {row['box']} 失联", f"{name} · 车道照常放行，数据恢复后补传", url))
+    if row["refused"]:
+        text = f"{name} · 已留存，待核对后重新入账"
+        found.append(Todo("ban", f"盒子 {row['box']} 有 {row['refused']} 条事件被退回", text, url))
+    return found

@@ -1,0 +1,146 @@
+"""What the pages ask for: the place somebody looks at, the day's money, lists. Callers hand in their transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from cloud.estate import service as estate
+from cloud.reports import store
+from cloud.reports.domain import Day, Place, Project, Todo, cumulated, day_of, place, todos
+from cloud.reports.store import Filter
+from cloud.shared.db import Tx
+from protocols.errors import Refused
+from protocols.money import Fen, yuan
+from protocols.time import business_date, civil
+
+PAGE = 50
+LATEST = 8
+_WEEK = timedelta(days=7)
+
+
+async def look(tx: Tx, at: str | None) -> Place:
+    """The place of `?at=`. NotFound `place_not_found` outside the viewer's scope."""
+    found = await estate.projects(tx)
+    return place([Project(one.id, one.name, one.kind, one.company_id, one.company_name) for one in found], at)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The day cumulated by hour against the same weekday a week before; `data` is its JSON for the chart, in fen."""
+
+    weekday: str
+    today_fen: Fen
+    then_fen: Fen
+    percent: float | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The day's money: the table, who holds cash, and what had come in yesterday by this time."""
+
+    day: Day
+    shifts: int
+    guards: int
+    suspended: int
+    before_fen: Fen
+
+
+async def money(tx: Tx, where: Place, day: date, now: datetime) -> Money:
+    drawers = await store.drawers(tx, where.ids)
+    suspense = await store.suspense(tx, where.ids)
+    table = day_of(where, await store.takings(tx, where.ids, day), drawers, suspense, await store.boxes(tx, where.ids))
+    kinds = [row["kind"] for row in drawers]
+    before = 0
+    if not table.total.receipts:
+        before = await store.taken_until(tx, where.ids, day - timedelta(days=1), now - timedelta(days=1))
+    guards = {row["holder"] for row in drawers if row["kind"] == "lane"}
+    return Money(table, kinds.count("counter"), len(guards), len(suspense), before)
+
+
+async def curve(tx: Tx, where: Place, day: date, now: datetime) -> Curve:
+    """A day that is over is compared whole, today up to this minute."""
+    then = day - _WEEK
+    rows = await store.hours(tx, where.ids, [day, then])
+    is_today = day == business_date(now)
+    today = cumulated([row for row in rows if row["business_date"] == day], civil(now).hour if is_today else 23)
+    before = cumulated([row for row in rows if row["business_date"] == then], 23)
+    reference = await store.taken_until(tx, where.ids, then, now - _WEEK) if is_today and before[-1] else before[-1]
+    percent = (today[-1] - reference) * 100 / reference if reference else None
+    data = {"today": today, "then": before if before[-1] else []}
+    return Curve("周" + "一二三四五六日"[day.weekday()], today[-1], before[-1], percent, json.dumps(data))
+
+
+async def latest(tx: Tx, where: Place) -> list[store.Row]:
+    return await store.latest(tx, where.ids, LATEST)
+
+
+async def entries(tx: Tx, where: Place) -> int:
+    return await store.entries(tx, where.ids)
+
+
+async def drawers(tx: Tx, where: Place) -> list[store.Row]:
+    return await store.drawers(tx, where.ids)
+
+
+async def boxes(tx: Tx, where: Place, now: datetime) -> list[store.Row]:
+    """Boxes with `minutes` since they were heard and `waiting`: events not yet sent, None when nobody knows."""
+    rows = await store.boxes(tx, where.ids)
+    for row in rows:
+        row["minutes"] = int((now - row["last_seen"]).total_seconds() // 60) if row["last_seen"] else None
+        row["waiting"] = _waiting(row["queue"])
+    return rows
+
+
+def _waiting(queue: object) -> int | None:
+    """Boxes tell a number, or one a stream."""
+    if isinstance(queue, Mapping):
+        parts = [value for value in queue.values() if isinstance(value, int)]
+        return sum(parts) if parts else None
+    return queue if isinstance(queue, int) else None
+
+
+async def todo(tx: Tx, where: Place, now: datetime) -> list[Todo]:
+    """What needs somebody: money first, then lanes, then boxes."""
+    midnight = civil(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return todos(
+        where,
+        await store.suspense(tx, where.ids),
+        await store.boxes(tx, where.ids),
+        await store.unexplained(tx, where.ids, midnight),
+        await store.quote_differences(tx, where.ids, midnight),
+        yuan,
+    )
+
+
+async def lanes(tx: Tx, where: Place, day: date) -> list[store.Row]:
+    await store.set_today(tx, day)
+    return await store.lanes(tx, where.ids)
+
+
+async def passages(tx: Tx, where: Place, limit: int = LATEST) -> list[store.Row]:
+    return await store.passages(tx, where.ids, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """A page of receipts; `total_fen` and `count` are of the whole filter; `next` continues it."""
+
+    rows: Sequence[Mapping[str, Any]]
+    count: int
+    total_fen: Fen
+    next: int | None
+
+
+async def receipts(tx: Tx, wanted: Filter, before: int | None) -> List:
+    """Newest first, 50 a page. Refused `bad_period` when the last day lies before the first."""
+    if wanted.last < wanted.first:
+        raise Refused("bad_period", "结束日期早于开始日期", "the last day lies before the first", field="last")
+    rows = await store.receipts(tx, wanted, before, PAGE + 1)
+    count, total = await store.receipts_total(tx, wanted)
+    more = rows[PAGE - 1]["ref"] if len(rows) > PAGE else None
+    return List(rows[:PAGE], count, total, more)

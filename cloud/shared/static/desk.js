@@ -1,0 +1,88 @@
+// The counter by the numeric keypad (UI.md 14): find, tick, pay, collect. Everything also works with the mouse and without this.
+(() => {
+  const find = document.getElementById("q"), list = document.getElementById("list"), pay = document.getElementById("pay");
+  const boxes = list ? [...list.querySelectorAll("input[type=checkbox]")] : [];
+  const ways = pay ? [...pay.querySelectorAll("input[name=way]")] : [];
+  let current = boxes.find((one) => one.checked) || boxes[0];
+
+  function mark() {
+    boxes.forEach((one) => one.closest("tr").classList.toggle("sel", one.checked));
+    const way = (ways.find((one) => one.checked) || {}).value;
+    ways.forEach((one) => one.closest(".way").classList.toggle("on", one.checked));
+    if (pay) pay.querySelectorAll("[data-for]").forEach((part) => part.classList.toggle("off", !part.dataset.for.split(" ").includes(way)));
+  }
+  const changed = (one) => one.dispatchEvent(new Event("change", { bubbles: true }));
+  function tick(one, on) { current = one; one.checked = on === undefined ? !one.checked : on; changed(one); }
+  const shown = (name) => pay && [...pay.querySelectorAll(`[name=${name}]`)].find((one) => one.offsetParent !== null);
+  function toPay() { const field = shown("other_amount") || shown("tendered") || shown("reference"); if (field) { field.focus(); field.select(); } }
+  function nextWay() {
+    const at = ways.findIndex((one) => one.checked);
+    ways[(at + 1) % ways.length].checked = true;
+    changed(ways[(at + 1) % ways.length]);
+    toPay();
+  }
+  document.addEventListener("change", mark);
+  mark();
+
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+    const field = event.target.closest("input:not([type=checkbox]):not([type=radio]), select, textarea");
+    const key = event.key === "−" ? "-" : event.key;
+    if (key === "Escape") {
+      if (field && field !== find && list) list.focus();
+      else if (find) { find.focus(); find.select(); }
+      event.preventDefault();
+    } else if (key === "*" && ways.length && field !== find) {
+      event.preventDefault();
+      nextWay();
+    } else if (key === "Enter" && field && field !== find && pay && pay.contains(field)) {
+      event.preventDefault();
+      const wanted = shown("reference");
+      if (wanted && field !== wanted && !wanted.value) wanted.focus();
+      else pay.requestSubmit();
+    } else if (!field && !event.target.closest("a, button, summary")) {
+      onList(event, key);
+    } else if (!field && /^[1-9]$/.test(key)) {
+      const hit = document.querySelector(`[data-hit="${key}"]`);
+      if (hit) { event.preventDefault(); hit.click(); }
+    }
+  });
+  function onList(event, key) {
+    if (/^[1-9]$/.test(key) && boxes[key - 1]) tick(boxes[key - 1]);
+    else if (key === "0" && boxes.length) { const on = !boxes.every((one) => one.checked); boxes.forEach((one) => tick(one, on)); }
+    else if ((key === "=" || key === ".") && current) { const text = current.closest("tr").querySelector("details"); text.open = !text.open; }
+    else if (key === "Enter" && pay) toPay();
+    else return;
+    event.preventDefault();
+  }
+
+  // Focus: on the list when somebody was found, on the field at fault after an error, else in the search.
+  const problem = document.getElementById("problem");
+  const first = document.querySelector("[data-first]");
+  if (problem && pay) toPay();
+  else if (list && boxes.length) list.focus();
+  else if (first) first.focus();
+  else if (find) { find.focus(); find.select(); }
+
+  // A receipt just made prints itself, once: as a blob, so that the viewer may be asked to print.
+  const print = document.querySelector("[data-print]");
+  if (print) {
+    history.replaceState(null, "", location.pathname + location.search.replace(/[?&]fresh=[^&]*/, ""));
+    fetch(print.href).then((answer) => (answer.ok ? answer.blob() : Promise.reject(answer.status))).then((blob) => {
+      const frame = document.createElement("iframe");
+      frame.className = "vh";
+      frame.src = URL.createObjectURL(blob);
+      frame.onload = () => { try { frame.contentWindow.print(); } catch { window.open(frame.src); } if (find) find.focus(); };
+      document.body.append(frame);
+      document.getElementById("printed").textContent = "已送打印机。再打记为补打";
+      print.lastChild.textContent = "补打收据";
+    }).catch(() => { document.getElementById("printed").textContent = "没送到打印机。收据有效，按“打印收据”再打"; });
+  }
+
+  const line = document.getElementById("line");
+  const state = (up) => { if (line) { line.className = "gh-live" + (up ? "" : " wait"); line.lastElementChild.textContent = up ? "在线" : "和总部断开了"; } };
+  document.body.addEventListener("htmx:sendError", () => state(false));
+  document.body.addEventListener("htmx:afterOnLoad", () => state(true));
+  window.addEventListener("offline", () => state(false));
+  window.addEventListener("online", () => state(true));
+})();
