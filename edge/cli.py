@@ -32,7 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+_NOT_ON_A_BOX = ("rich", "watchfiles", "uvloop", "httptools")
+"""Libraries that others load when they happen to be installed (structlog, uvicorn): 8 MB that a box has no use for."""
+
+
 def _run(asked: argparse.Namespace) -> int:
+    for name in _NOT_ON_A_BOX:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None makes an import fail, as on a box
     import asyncio
     import signal
 
