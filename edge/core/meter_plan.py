@@ -55,7 +55,8 @@ def _modbus(point: MeterPoint, step: Decimal | None) -> Target:
     unit = int(point.address)
     registers = parse_map(point.registers)
     fast, slow = (
-        tuple(ModbusAsk(unit, block) for block in blocks(one for one in registers if one.poll == poll)) for poll in ("fast", "slow")
+        tuple(ModbusAsk(unit, block) for block in blocks(one for one in registers if one.poll == poll))
+        for poll in ("fast", "slow")
     )
     return Target(point.meter, fast, slow, step)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Protocol
 
 from protocols.codecs.dlt645.requests import Edition
 from protocols.codecs.modbus import Block
@@ -33,14 +33,13 @@ Ask = ModbusAsk | DltAsk
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One register as it was read. `wrap`: the value at which it starts again from 0, where known. `at`: civil time of a frozen value."""
+    """One register as it was read. `wrap`: the value at which it starts again from 0, where known."""
 
     quantity: str
     unit: str
     value: Decimal
     tariff: int | None = None
     wrap: Decimal | None = None
-    at: str | None = None
 
     @property
     def text(self) -> str:
@@ -57,9 +56,6 @@ class Target:
     max_step: Decimal | None = None
     freezes: DltAsk | None = None
     """The daily freeze this meter keeps (DI with its last pair open), for what an outage missed."""
-
-
-BusKind = Literal["modbus-tcp", "line-tcp", "line-serial"]
 
 
 class MeterBus(Protocol):
