@@ -44,5 +44,4 @@ async def on_command_done(tx: Tx, events: Sequence[BoxEvent]) -> None:
             continue
         place = Place(event.box, event.company_id, event.project_id)
         detail = {"command": done.command[:80], "name": done.name[:40], "outcome": done.outcome}
-        await streams.note(tx, place, "strange_command", detail, event.received_at)
-        await tx.notify("alarm", {"what": "strange_command", "box": event.box, "project_id": event.project_id, **detail})
+        await streams.alarm(tx, place, "strange_command", detail, event.received_at)

@@ -62,7 +62,7 @@ async def _accept(tx: Tx, place: Place, batch: Batch, decision: Accept, handlers
     await store.store_events(tx, place, decision.lines, now)
     await store.set_tip(tx, place, batch.header, decision.tip, now, opens=decision.opens)
     if decision.reset:
-        await _alarm(tx, place, "reset", {"stream": batch.header.stream, "epoch": batch.header.epoch}, now)
+        await store.alarm(tx, place, "reset", {"stream": batch.header.stream, "epoch": batch.header.epoch}, now)
     refused = await route(tx, place, decision.lines, handlers, now)
     if refused:
         await store.set_aside(tx, place, refused, now)
@@ -81,22 +81,16 @@ async def _alarm_about(tx: Tx, place: Place, refused: Sequence[SetAside], now: d
                 "amount_fen": one.amount_fen,
                 "suspended": one.suspended,
             }
-            await _alarm(tx, place, "payment_refused", detail, now)
+            await store.alarm(tx, place, "payment_refused", detail, now)
 
 
 async def _fork(tx: Tx, place: Place, batch: Batch, decision: Fork, now: datetime) -> None:
     header = batch.header
     await store.quarantine(tx, place.box, decision.reason, now)
     detail = {"stream": header.stream, "epoch": header.epoch, "seq": decision.seq}
-    await _alarm(tx, place, decision.reason, detail, now)
+    await store.alarm(tx, place, decision.reason, detail, now)
     await tx.notify("box", {"box": place.box, "project_id": place.project_id})
     log.error("box_quarantined", box=place.box, reason=decision.reason, **detail)
-
-
-async def _alarm(tx: Tx, place: Place, what: str, detail: Mapping[str, object], now: datetime) -> None:
-    """Kept as a note of the box, and told to whoever watches."""
-    await store.note(tx, place, what, detail, now)
-    await tx.notify("alarm", {"what": what, "box": place.box, "project_id": place.project_id, **detail})
 
 
 def _acknowledgement(batch: Batch, decision: Decision, now: datetime) -> Ack:

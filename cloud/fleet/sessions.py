@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import count as numbers
 
 import structlog
 
-from cloud.fleet import store, store_boxes
-from cloud.fleet.handling import Place
+from cloud.fleet import store, store_boxes, store_documents
+from cloud.fleet.handling import Place, scope_of
 from cloud.fleet.store_boxes import Seen
 from cloud.shared.clock import Clock
 from cloud.shared.db import Database, Scope
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 WRITE_EVERY = timedelta(seconds=5)
 TICK_S = 1.0
 AWAY = timedelta(minutes=2)
+SILENT = timedelta(minutes=10)
+SILENCE_TICKS = 30
 MAX_HEALTH = 4_000
 
 
@@ -31,6 +34,7 @@ class Sessions:
         self._clock = clock
         self._latest: dict[str, Seen] = {}
         self._written: dict[str, datetime] = {}
+        self._conflicts: dict[str, int] = {}
 
     def latest(self, box: str) -> Seen | None:
         return self._latest.get(box)
@@ -43,6 +47,17 @@ class Sessions:
         place = known.place if known else await self._place(box)
         health = beat.health if len(repr(beat.health)) <= MAX_HEALTH else {"too_long": True}
         self._latest[box] = Seen(place, self._clock.now(), beat.nonce, beat.boot, beat.clock, broker, health)
+        await self._check_witness(place, health.get("witness_conflicts"))
+
+    async def _check_witness(self, place: Place, conflicts: object) -> None:
+        """A box holds another chain head than the one it was shown before: somebody rewrote the hub's ledger (DESIGN 3, G-16)."""
+        count = conflicts if isinstance(conflicts, int) else 0
+        if count > self._conflicts.get(place.box, 0):
+            async with self._db.tx(scope_of(place)) as tx:
+                await store.alarm(tx, place, "witness_conflict", {"conflicts": count}, self._clock.now())
+            log.error("witness_conflict", box=place.box, conflicts=count)
+        # Boxes count anew after a restart.
+        self._conflicts[place.box] = count
 
     async def _place(self, box: str) -> Place:
         place = await store.place_of(self._db, box)
@@ -51,13 +66,25 @@ class Sessions:
         return place
 
     async def run(self) -> None:
-        """Until cancelled: write what is due, every second."""
-        while True:
+        """Until cancelled: write what is due every second, look for boxes that fell silent every 30."""
+        for tick in numbers(1):
             await asyncio.sleep(TICK_S)
             try:
                 await self.write()
+                if tick % SILENCE_TICKS == 0:
+                    await self.check_silence()
             except Retry as problem:
                 log.warning("sessions_wait", code=problem.code)
+
+    async def check_silence(self) -> list[str]:
+        """Alarm about boxes not heard for 10 minutes, once each (B-05); which ones."""
+        now = self._clock.now()
+        companies = await store_documents.all_companies(self._db)
+        async with self._db.tx(Scope(companies)) as tx:
+            silent = await store_boxes.newly_silent(tx, now - SILENT, now)
+            for place in silent:
+                await tx.notify("alarm", {"what": "silent", "box": place.box, "project_id": place.project_id})
+        return [place.box for place in silent]
 
     async def write(self) -> int:
         """Write the boxes whose newest beat is not written and whose last write is 5 s ago; how many."""

@@ -96,6 +96,12 @@ async def note(tx: Tx, place: Place, what: str, detail: Mapping[str, object], no
     )
 
 
+async def alarm(tx: Tx, place: Place, what: str, detail: Mapping[str, object], now: datetime) -> None:
+    """Kept as a note of the box, and told to whoever watches."""
+    await note(tx, place, what, detail, now)
+    await tx.notify("alarm", {"what": what, "box": place.box, "project_id": place.project_id, **detail})
+
+
 async def set_aside(tx: Tx, place: Place, refused: Sequence[SetAside], now: datetime) -> None:
     for one in refused:
         event, problem = one.event, one.problem

@@ -142,6 +142,22 @@ async def session(tx: Tx, place: Place) -> Seen | None:
     return Seen(place, row["last_seen"], row["nonce"], row["boot"], row["clock"], row["broker"], row["health"])
 
 
+async def newly_silent(tx: Tx, before: datetime, now: datetime) -> list[Place]:
+    """Note the boxes last heard before `before`, once a silence; those just noted. Nothing when another worker is at it."""
+    row = await tx.fetch_one("select pg_try_advisory_xact_lock(7410002) as mine")
+    if row is None or not row["mine"]:
+        return []
+    rows = await tx.fetch_all(
+        "insert into box_notes (box, company_id, project_id, at, what, detail)"
+        " select s.box, s.company_id, s.project_id, %s, 'silent', jsonb_build_object('last_seen', s.last_seen)"
+        " from box_sessions s where s.last_seen < %s"
+        " and not exists (select from box_notes n where n.box = s.box and n.what = 'silent' and n.at > s.last_seen)"
+        " returning box, company_id, project_id",
+        (now, before),
+    )
+    return [Place(row["box"], row["company_id"], row["project_id"]) for row in rows]
+
+
 async def add_command(
     tx: Tx, place: Place, command: str, name: str, args: Mapping[str, object], by: str, nonce: str, now: datetime
 ) -> None:
