@@ -13,6 +13,8 @@ from protocols.money import Fen
 from protocols.time import civil, parse_instant
 from protocols.uplink.events import FeeDue, Passage
 
+CLOCK_SLACK = timedelta(seconds=120)
+"""A box's clock may be this far ahead of the hub's when an event arrives (Q-94)."""
 ENTRY_SLACK = timedelta(seconds=60)
 """The box and the hub may name the entry a little apart; more must be looked at, since it changes the fee."""
 
@@ -203,7 +205,7 @@ def check_fee(due: FeeDue, terms: Terms, received_at: datetime) -> Check:
         priced = _price(due, rules, terms, entered, left)
     except Refused as problem:
         return Check("unpriced", problem.code)
-    review = ("clock_ahead",) if left - received_at > timedelta(seconds=120) else ()
+    review = tuple(_questions(rules, terms, entered, left, received_at))
     owed = priced.due_fen if rules.prepay is not None else max(0, priced.due_fen - terms.paid_fen)
     own = priced.to_json().decode()
     if owed != due.fee_fen:
@@ -211,6 +213,17 @@ def check_fee(due: FeeDue, terms: Terms, received_at: datetime) -> Check:
     if own != due.quote:
         return Check("differs", "the explanation is another", owed, own, review)
     return Check("same", None, owed, None, review)
+
+
+def _questions(
+    rules: tariff.TariffRules, terms: Terms, entered: datetime, left: datetime, received_at: datetime
+) -> Iterable[str]:
+    """What changes no amount and must be looked at: a clock ahead (Q-94), a version that was not in force (K-20)."""
+    if left - received_at > CLOCK_SLACK:
+        yield "clock_ahead"
+    ready = [one for one in terms.versions if one.id == rules.id and one.since <= entered]
+    if ready and tariff.in_force(ready, entered) != rules:
+        yield "other_version"
 
 
 def _price(due: FeeDue, rules: tariff.TariffRules, terms: Terms, entered: datetime, left: datetime) -> tariff.Quote:

@@ -14,7 +14,7 @@ from cloud.parking import store, store_stays
 from cloud.parking.domain import Book, Stay, missing_strokes, unpaid
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, Refused
-from protocols.time import iso
+from protocols.time import iso, parse_instant
 from protocols.uplink.events import FeeDue, LaneNote, Passage, Payment, Stroke
 
 _Laned = TypeVar("_Laned", FeeDue, LaneNote, Passage, Payment, Stroke)
@@ -54,8 +54,11 @@ def _fresh(events: Sequence[BoxEvent], stored: set[store.Identity]) -> list[BoxE
 
 
 async def on_passage(tx: Tx, events: Sequence[BoxEvent]) -> None:
-    """Open and close stays (L-03). Refused `foreign_lane`, `bad_time`."""
+    """Open and close stays (L-03). Refused `foreign_lane`, `bad_time`, `naive_time`."""
     passages = bodies(events, Passage)
+    for passage in passages:
+        if passage.entered_at is not None:
+            parse_instant(passage.entered_at, field="entered_at")
     await check_lanes(tx, events, [passage.lane for passage in passages])
     fresh = _fresh(events, await store.add_passages(tx, events))
     if not fresh:
