@@ -127,6 +127,9 @@ class SimFactory(Factory):  # type: ignore[misc]
         if self._socket is not None:
             self._socket.close()
 
+    def knows(self, number: int) -> bool:
+        return number in self._levels
+
     def level(self, number: int) -> int:
         """What the plant said last. OSError when it has never said anything about this pin."""
         with self._heard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +35,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.now
 
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Threads have no place in virtual time: what would run in one runs at once."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as problem:  # noqa: BLE001 - handed to the caller, as an executor does
+            done.set_exception(problem)
+        return done
+
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end in virtual time."""
@@ -48,3 +57,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         if left:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
+
+
+def virtual(story: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """A test that runs in virtual time."""
+
+    def test() -> None:
+        run(story())
+
+    test.__name__, test.__doc__, test.__module__ = story.__name__, story.__doc__, story.__module__
+    return test
