@@ -9,16 +9,30 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import RedirectResponse
 
-from cloud.access.service import principal_of, require
+from cloud.access.service import audit, principal_of, require
+from cloud.counter import service as counter
+from cloud.estate.api import estate_router
+from cloud.fleet.api import fleet_router
+from cloud.fleet.link import FleetLink
+from cloud.fleet.service import BoxEvent, Handler, Handlers
+from cloud.ledger import service as ledger
+from cloud.parking import service as parking
+from cloud.payments.service import PaidHandlers
 from cloud.shared import http, pages
+from cloud.shared.clock import Clock, SystemClock
+from cloud.shared.db import Database, Tx
 from cloud.shared.hub import Hub
+from cloud.shared.live import Live
+from cloud.shared.settings import Settings
 from cloud.shared.static_files import KeptFiles
 from protocols.errors import NotAllowed
+from protocols.uplink.events import Payment
+
+router = APIRouter(include_in_schema=False)
 
 _ROUTERS = (
     "cloud.access.api",
     "cloud.access.pages",
-    "cloud.estate.api",
     "cloud.fees.api",
     "cloud.payments.api",
     "cloud.parking.api",
@@ -33,7 +47,66 @@ _ROUTERS = (
 )
 
 
-router = APIRouter(include_in_schema=False)
+def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hub:
+    """A process of the hub: its live feed, its MQTT worker (when there is a broker), who is told of paid orders."""
+    hub = Hub(settings, db, Live(db.dsn), clock or SystemClock())
+    if settings.broker:
+        hub.fleet = FleetLink(db, hub.clock, hub.live, settings.broker, settings.keys, event_handlers())
+    hub.paid_handlers = paid_handlers(hub.fleet)
+    return hub
+
+
+def create_app(hub: Hub) -> FastAPI:
+    """The console: pages and JSON of every slice."""
+    app = FastAPI(title="Gatehouse", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.hub = hub
+    http.install(app)
+    for one in (router, estate_router(require, audit), fleet_router(require), *_routers()):
+        app.include_router(one)
+    app.mount("/static", KeptFiles(directory=pages.STATIC))
+    return app
+
+
+def event_handlers() -> Handlers:
+    """Who handles what a box reports, in order. Kinds that are not here are stored and that is all."""
+    kinds: dict[str, list[Handler]] = {
+        "passage": [parking.on_passage],
+        "fee_due": [parking.on_fee_due],
+        "stroke": [parking.on_stroke],
+        "lane_note": [parking.on_note],
+        "payment": [parking.on_payment, _book_lane_cash],
+    }
+    if importlib.util.find_spec("cloud.metering.service") is not None:
+        kinds["readings"] = [importlib.import_module("cloud.metering.service").on_readings]
+    return Handlers(kinds, _suspend_lane_cash, ledger.heads)
+
+
+def paid_handlers(link: FleetLink | None) -> PaidHandlers:
+    """purpose of an order -> who is told that it was paid: the books first, then whoever opens an arm."""
+    return {parking.PURPOSE: (counter.post_order_paid, parking.paid_handler(link))}
+
+
+async def _book_lane_cash(tx: Tx, events: Sequence[BoxEvent]) -> None:
+    """Cash a guard took at a lane: each payment its own receipt and entry (K-26)."""
+    for event in events:
+        assert isinstance(event.body, Payment)
+        await counter.post_lane_cash(
+            tx, project_id=event.project_id, box=event.box, payment=event.body, at=event.at, arrived_at=event.received_at
+        )
+
+
+async def _suspend_lane_cash(tx: Tx, event: BoxEvent, reason: str) -> None:
+    """Money in an event that was refused: to suspense, so that HQ's sum is right (DESIGN 2.4)."""
+    assert isinstance(event.body, Payment)
+    await counter.suspend_lane_cash(
+        tx,
+        project_id=event.project_id,
+        box=event.box,
+        payment=event.body,
+        at=event.at,
+        arrived_at=event.received_at,
+        reason=reason,
+    )
 
 
 @router.get("/")
@@ -48,22 +121,5 @@ async def home(request: Request) -> Response:
     return RedirectResponse(menu[0].url, 303)
 
 
-def create_app(hub: Hub) -> FastAPI:
-    """The console: pages and JSON of every slice."""
-    app = FastAPI(title="Gatehouse", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.hub = hub
-    http.install(app)
-    for router in _routers():
-        app.include_router(router)
-    app.mount("/static", KeptFiles(directory=pages.STATIC))
-    return app
-
-
 def _routers() -> Sequence[APIRouter]:
-    found: list[APIRouter] = [router]
-    for name in _ROUTERS:
-        if importlib.util.find_spec(name) is not None:
-            found.append(importlib.import_module(name).router)
-    if importlib.util.find_spec("cloud.fleet.api") is not None:
-        found.append(importlib.import_module("cloud.fleet.api").fleet_router(require))
-    return found
+    return [importlib.import_module(name).router for name in _ROUTERS if importlib.util.find_spec(name) is not None]

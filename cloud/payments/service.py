@@ -29,6 +29,7 @@ __all__ = [
     "find_order",
     "notice_counts",
     "on_notice",
+    "paid_orders",
     "simulated",
 ]
 
@@ -175,3 +176,8 @@ async def _hand_on(tx: Tx, handlers: PaidHandlers, order: Order, now: datetime) 
 async def notice_counts(tx: Tx) -> dict[str, int]:
     """outcome -> notices in scope, and those that belong to nobody."""
     return await store.notice_counts(tx)
+
+
+async def paid_orders(tx: Tx) -> dict[str, Fen]:
+    """order number -> fen, of every paid order in scope."""
+    return await store.paid_orders(tx)

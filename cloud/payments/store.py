@@ -125,3 +125,8 @@ async def notice_counts(tx: Tx) -> dict[str, int]:
 
 def _order(row: dict[str, Any]) -> Order:
     return Order(**row)
+
+
+async def paid_orders(tx: Tx) -> dict[str, int]:
+    rows = await tx.fetch_all("SELECT order_no, amount_fen FROM payment_orders WHERE state = 'paid' ORDER BY id")
+    return {row["order_no"]: row["amount_fen"] for row in rows}

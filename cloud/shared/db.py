@@ -20,9 +20,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from cloud.shared import store
 from protocols.errors import Retry, Stop
 
 CHANNEL = "gatehouse"
+APP = "gatehouse_app"
 _NOTICE_BYTES = 7900
 _WAIT_SECONDS = 4.0
 _LOST_RACES = ("40001", "40P01", "55P03", "57014")
@@ -54,17 +56,6 @@ class Scope:
         if company_id not in self.companies:
             return False
         return self.projects is None or project_id in self.projects
-
-    def begin(self) -> str:
-        """The statements that open a transaction with this scope; integers only."""
-        companies = ",".join(str(int(one)) for one in sorted(self.companies))
-        # '' means all projects, so a scope without any names one that does not exist.
-        projects = "" if self.projects is None else ",".join(str(int(one)) for one in sorted(self.projects)) or "0"
-        group = "on" if self.group else ""
-        return (
-            f"BEGIN; SELECT set_config('app.companies', '{companies}', true), set_config('app.projects', '{projects}', true),"
-            f" set_config('app.group', '{group}', true)"
-        )
 
 
 class Database:
@@ -100,6 +91,18 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
+    async def check_role(self) -> None:
+        """Stop `wrong_role` unless row security and append-only tables really bind this connection (DESIGN 4)."""
+        row = await self.call(store.ROLE)
+        assert row is not None
+        if row["rolsuper"] or row["rolbypassrls"] or row["owner"] or row["name"] != APP:
+            what = "超级用户" if row["rolsuper"] else "数据库属主" if row["owner"] or row["rolbypassrls"] else "别的角色"
+            raise Stop(
+                "wrong_role",
+                f"GATEHOUSE_DSN 里的 {row['name']} 是{what}，总部程序只用 {APP} 运行",
+                f"GATEHOUSE_DSN logs in as {row['name']}; the hub runs only as {APP}, whom row security binds",
+            )
+
     def tx(self, scope: Scope) -> Transaction:
         """`async with db.tx(scope) as tx:` commits at the end, rolls back when the block raises."""
         return Transaction(self._pool, scope)
@@ -131,7 +134,7 @@ class Transaction:
         self._tx: Tx | None = None
 
     async def __aenter__(self) -> Tx:
-        begin = self._scope.begin()
+        begin = store.begin(self._scope.companies, self._scope.projects, self._scope.group)
         # Connections of before a restart are found out here, where nothing has been done yet.
         for _ in range(self._pool.max_size + 1):
             connection = await _connection(self._pool)
@@ -225,8 +228,8 @@ async def _commit(connection: AsyncConnection[DictRow], told: Sequence[str]) -> 
         raise Stop("failed_transaction", "事务已失败，没有提交", "an error inside the transaction was swallowed")
     end = sql.SQL("COMMIT")
     if told:
-        parts = [sql.SQL("pg_notify({}, {})").format(CHANNEL, text) for text in dict.fromkeys(told)]
-        end = sql.SQL("SELECT {}; COMMIT").format(sql.SQL(", ").join(parts))  # type: ignore[assignment]  # Composed is as good
+        parts = [sql.SQL(store.TELL).format(CHANNEL, text) for text in dict.fromkeys(told)]
+        end = sql.SQL(store.TELL_AND_COMMIT).format(sql.SQL(", ").join(parts))  # type: ignore[assignment]  # Composed is as good
     try:
         await connection.execute(end)
     except psycopg.OperationalError as problem:

@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from cloud.shared import store
 from cloud.shared.db import CHANNEL
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ class Live:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
-                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                    await connection.execute(sql.SQL(store.LISTEN).format(sql.Identifier(CHANNEL)))
                     self.listening.set()
                     if tries:
                         self._gap()

@@ -11,11 +11,11 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from cloud.shared.db import APP, Database
 from protocols.errors import Retry, Stop
 
 FOLDER = Path(__file__).parent / "migrations"
 OWNER = "gatehouse_owner"
-APP = "gatehouse_app"
 _NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 _LOCK = 7_410_001
 _ROLES = 1
@@ -59,6 +59,16 @@ def migrate(admin_dsn: str, app_dsn: str | None = None, folder: Path = FOLDER) -
             return applied
     except psycopg.OperationalError as problem:
         raise Retry("database_away", "数据库连不上", f"the database does not answer: {problem}") from problem
+
+
+async def behind(db: Database, folder: Path = FOLDER) -> int:
+    """How many migrations a database lacks, asked as the hub's role."""
+    there = await db.call("SELECT to_regclass('schema_migrations') IS NOT NULL AS there")
+    if not (there and there["there"]):
+        return len(migrations(folder))
+    row = await db.call("SELECT array_agg(number) AS numbers FROM schema_migrations")
+    done = set((row or {}).get("numbers") or ())
+    return sum(one.number not in done for one in migrations(folder))
 
 
 def _apply(connection: psycopg.Connection, known: list[Migration]) -> int:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
-import hashlib
 import importlib.util
 import json
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -24,28 +22,21 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import psycopg
+from psycopg import sql
 
+from cloud.shared import store
+from cloud.shared.server_account import Account, Binaries, sweep_shelter
 from protocols.errors import Stop
 
-SUPERUSER = "gatehouse"
+SUPERUSER = DATABASE = "gatehouse"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _START_SECONDS = 60.0
-_SHELTER = Path("/var/lib/gatehouse")
 _INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 _SETTINGS = {"listen_addresses": "", "max_connections": "100", "jit": "off", "timezone": "UTC", "logging_collector": "off"}
-
-
-@dataclass(frozen=True, slots=True)
-class Binaries:
-    """A folder with initdb and postgres, its major version, and the root of what must be copied where others cannot read it."""
-
-    bin: Path
-    major: int
-    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ class Place:
 
     sockets: Path
 
-    def dsn(self, user: str, database: str = "gatehouse") -> str:
+    def dsn(self, user: str, database: str = DATABASE) -> str:
         return f"host={self.sockets} user={user} dbname={database}"
 
 
@@ -113,7 +104,8 @@ class Server:
         self._settings = {**_SETTINGS, **(settings or {})}
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._user = _Account.for_server()
+        self._cluster: tuple[Binaries, Path] | None = None
+        self._user = Account.for_server()
         self.place: Place | None = None
 
     @property
@@ -140,6 +132,7 @@ class Server:
         previous = _recorded(self._data)
         if previous is not None and previous.sockets.name.startswith("gh-"):
             shutil.rmtree(previous.sockets, ignore_errors=True)
+        sweep_shelter()
         binaries = self._user.readable(self._binaries)
         cluster = self._user.home(self._data) / f"postgresql-{binaries.major}"
         if not (cluster / "PG_VERSION").exists():
@@ -147,8 +140,17 @@ class Server:
         self._user.owns(cluster)
         _wait_for_predecessor(cluster)
         sockets = self._sockets or Path(tempfile.mkdtemp(prefix="gh-", dir=_short_folder()))
+        sockets.mkdir(mode=0o700, exist_ok=True)
         self._user.owns(sockets)
-        command = [str(binaries.bin / "postgres"), "-D", str(cluster), "-k", str(sockets)]
+        self.place = Place(sockets)
+        self._cluster = (binaries, cluster)
+        self._launch(binaries, cluster)
+        _make_database(self.place)
+        return self.place
+
+    def _launch(self, binaries: Binaries, cluster: Path) -> None:
+        assert self.place is not None
+        command = [str(binaries.bin / "postgres"), "-D", str(cluster), "-k", str(self.place.sockets)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         with (self._data / "postgresql.log").open("ab") as log:
@@ -161,12 +163,16 @@ class Server:
                 preexec_fn=_die_with_parent,
                 **self._user.popen,
             )
-        self.place = Place(sockets)
         self._answers()
-        record = {"sockets": str(sockets), "pid": self._process.pid}
+        record = {"sockets": str(self.place.sockets), "pid": self._process.pid}
         _write(self._data / "server.json", json.dumps(record))
-        _make_database(self.place)
-        return self.place
+
+    def revive(self) -> bool:
+        """Start the server again, where it was, if it has died; whether it had. Stop `postgresql_failed`."""
+        if self._process is None or self._process.poll() is None or self._cluster is None:
+            return False
+        self._launch(*self._cluster)
+        return True
 
     def _init(self, binaries: Binaries, cluster: Path) -> None:
         # Made beside its place and moved there when whole, so that a cut half-way leaves nothing that looks finished.
@@ -209,22 +215,20 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(data: Path, *, attach: bool) -> Iterator[Place]:
-    """The server of a data folder for the length of a block: our own, or (`attach`) the one another process runs.
+def running(data: Path) -> Iterator[tuple[Place, bool]]:
+    """The server of a data folder for the length of a block, and whether it is ours: else it is the one another process runs.
 
-    Stop `already_running` when it is another's and we may not attach.
+    Stop `already_running` when that one does not answer.
     """
     server = Server(data)
-    place = server.start(wait=0 if attach else 20)
+    place = server.start()
     try:
-        yield place or _attached(data, attach)
+        yield (place, True) if place is not None else (_attached(data), False)
     finally:
         server.stop()
 
 
-def _attached(data: Path, attach: bool) -> Place:
-    if not attach:
-        raise Stop("already_running", f"{data} 已经有另一个程序在用", f"another process of the hub is running on {data}")
+def _attached(data: Path) -> Place:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         place = _recorded(data)
@@ -233,61 +237,6 @@ def _attached(data: Path, attach: bool) -> Place:
                 return place
         time.sleep(0.05)
     raise Stop("already_running", f"{data} 的数据库一直没有应答", f"the server of {data} does not answer")
-
-
-class _Account:
-    """Whose the server is: ours, or `nobody` when we are root, whom PostgreSQL refuses."""
-
-    def __init__(self, entry: pwd.struct_passwd | None) -> None:
-        self._entry = entry
-
-    @classmethod
-    def for_server(cls) -> _Account:
-        return cls(pwd.getpwnam("nobody") if os.getuid() == 0 else None)
-
-    @property
-    def popen(self) -> dict[str, Any]:
-        if self._entry is None:
-            return {}
-        return {"user": self._entry.pw_uid, "group": self._entry.pw_gid, "extra_groups": []}
-
-    def owns(self, folder: Path) -> None:
-        if self._entry is None or folder.stat().st_uid == self._entry.pw_uid:
-            return
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, self._entry.pw_uid, self._entry.pw_gid, follow_symlinks=False)
-
-    def reaches(self, folder: Path) -> bool:
-        """Whether the account may walk down to a folder."""
-        return self._entry is None or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
-
-    def home(self, data: Path) -> Path:
-        """A folder for the cluster: `data`, or a shelter by its name when that lies below a closed one (/root)."""
-        if self.reaches(data):
-            return data
-        shelter = _shelter() / hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
-        shelter.mkdir(parents=True, exist_ok=True)
-        return shelter
-
-    def readable(self, binaries: Binaries) -> Binaries:
-        """The binaries where the account can run them; copied if need be, with their libraries in the same relative place."""
-        if self.reaches(binaries.bin) or binaries.root is None:
-            return binaries
-        mark = hashlib.sha256(f"{binaries.root} {(binaries.bin / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]
-        target = _shelter() / f"binaries-{mark}"
-        if not target.exists():
-            fresh = Path(tempfile.mkdtemp(dir=_shelter()))
-            for part in (binaries.root, binaries.root.with_name(binaries.root.name + ".libs")):
-                if part.exists():
-                    shutil.copytree(part, fresh / part.name, symlinks=True)
-            fresh.chmod(0o755)
-            fresh.rename(target)
-        return Binaries(target / binaries.root.name / binaries.bin.relative_to(binaries.root), binaries.major)
-
-
-def _shelter() -> Path:
-    _SHELTER.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return _SHELTER
 
 
 def _die_with_parent() -> None:
@@ -360,8 +309,8 @@ def _write(path: Path, text: str) -> None:
 
 def _make_database(place: Place) -> None:
     with psycopg.connect(place.dsn(SUPERUSER, "postgres"), autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone() is None:
-            connection.execute("CREATE DATABASE gatehouse")
+        if connection.execute(store.DATABASE, (DATABASE,)).fetchone() is None:
+            connection.execute(sql.SQL(store.CREATE_DATABASE).format(sql.Identifier(DATABASE)))
 
 
 def _last_words(log: Path) -> str:

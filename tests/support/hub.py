@@ -22,12 +22,13 @@ from psycopg import sql
 
 from cloud.access import service as access
 from cloud.access import store
-from cloud.shared.db import CHANNEL, Database
+from cloud.shared.db import APP, CHANNEL, Database
 from cloud.shared.hub import Hub
 from cloud.shared.live import Live
-from cloud.shared.migrate import APP, migrate
+from cloud.shared.migrate import migrate
 from cloud.shared.server import SUPERUSER, Place, Server
 from cloud.shared.settings import Settings
+from cloud.shared.store import LISTEN
 from protocols.time import SHANGHAI
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI)
@@ -162,7 +163,7 @@ async def listening(dsn: str) -> AsyncIterator[asyncio.Queue[tuple[str, dict[str
     """What the hub's workers are told while the block runs: (topic, payload)."""
     heard: asyncio.Queue[tuple[str, dict[str, object]]] = asyncio.Queue()
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+        await connection.execute(sql.SQL(LISTEN).format(sql.Identifier(CHANNEL)))
 
         async def listen() -> None:
             async for notice in connection.notifies():

@@ -1,0 +1,32 @@
+"""SQL of the database layer itself; that of slices stands in their own stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+BEGIN = (
+    "BEGIN; SELECT set_config('app.companies', '{companies}', true), set_config('app.projects', '{projects}', true),"
+    " set_config('app.group', '{group}', true)"
+)
+TELL_AND_COMMIT = "SELECT {}; COMMIT"
+TELL = "pg_notify({}, {})"
+LISTEN = "LISTEN {}"
+DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
+CREATE_DATABASE = "CREATE DATABASE {}"
+ROLE = """
+    SELECT current_user::text AS name, r.rolsuper, r.rolbypassrls,
+           coalesce((SELECT pg_has_role(current_user, o.oid, 'MEMBER') FROM pg_roles o
+                     WHERE o.rolname = 'gatehouse_owner'), false) AS owner
+    FROM pg_roles r WHERE r.rolname = current_user
+"""
+
+
+def begin(companies: Iterable[int], projects: Iterable[int] | None, group: bool) -> str:
+    """A transaction with its scope, in one round trip; integers only, so nothing needs quoting."""
+    # '' means all projects, so a scope without any names one that does not exist.
+    chosen = "" if projects is None else _listed(projects) or "0"
+    return BEGIN.format(companies=_listed(companies), projects=chosen, group="on" if group else "")
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ",".join(str(int(one)) for one in sorted(ids))
