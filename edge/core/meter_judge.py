@@ -21,13 +21,13 @@ _NEAR = Decimal("0.99")
 
 
 def is_counter(value: Value) -> bool:
-    """Whether it may only rise: energies and volumes do, combined energy and what is left on a prepaid meter do not."""
+    """Whether it may only rise: energies and volumes do, combined energy and the rest on a prepaid meter do not."""
     return value.unit in COUNTER_UNITS and value.quantity != "energy_combined" and not value.quantity.startswith("prepaid")
 
 
 @dataclass(slots=True)
 class _Known:
-    """The last value believed, rounds since then, and the level that disagrees with it, with how often it was seen in a row."""
+    """The last value believed, rounds since then, and a level that disagrees with it and how often it was seen in a row."""
 
     good: Decimal
     rounds: int = 0

@@ -71,8 +71,7 @@ def _dlt645(point: MeterPoint, step: Decimal | None) -> Target:
             raise problem("bad_value", f"data identifier {di!r}", field="registers")
         asks.append(DltAsk("2007" if edition == "2007" else "1997", point.address.upper(), di.upper()))
     reads_import = edition == "2007" and any(ask.di.startswith("0001") and ask.di.endswith("00") for ask in asks)
-    freezes = DltAsk("2007", point.address.upper(), "050601") if reads_import else None
-    return Target(point.meter, tuple(asks), (), step, freezes)
+    return Target(point.meter, tuple(asks), (), step, freezes=point.address.upper() if reads_import else None)
 
 
 def _is_hex(text: str) -> bool:
@@ -93,12 +92,14 @@ class Cadence:
         return cls(every, now_ms + int(min(every / 10, 10_000) * share))
 
     def due(self, now_ms: int, last_ms: int | None) -> int:
-        """When the next round begins. A round that overran skips the starts it missed; rounds never overlap."""
+        """When the next round begins, `last_ms` being the start of the last.
+
+        One that overran is followed at once by one more; the other starts it missed are skipped; rounds never overlap.
+        """
         if last_ms is None:
             return max(now_ms, self.start_ms)
-        passed = max(0, (max(last_ms, now_ms - self.every_ms) - self.start_ms) // self.every_ms)
-        due = self.start_ms + (passed + 1) * self.every_ms
-        return due if due > last_ms else due + self.every_ms
+        passed = (max(last_ms, now_ms - self.every_ms) - self.start_ms) // self.every_ms
+        return self.start_ms + (passed + 1) * self.every_ms
 
 
 class Patience:
@@ -143,7 +144,7 @@ def questions(target: Target, number: int) -> tuple[Ask, ...]:
 
 
 def missed_midnights(through: date | None, now: datetime) -> list[int]:
-    """How many freezes back to ask for the days since `through`, oldest first; 1 is last midnight. A new meter: last midnight only.
+    """How many freezes back to ask for the days since `through`, oldest first; 1 is last midnight, all there is of a new meter.
 
     At most FREEZES_A_ROUND, so that a long gap is closed over several rounds; a meter keeps FREEZES_KEPT.
     """

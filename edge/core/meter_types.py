@@ -11,9 +11,9 @@ from protocols.codecs.dlt645.requests import Edition
 from protocols.codecs.modbus import Block
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ModbusAsk:
-    """One block of registers of one unit."""
+    """One block of registers of one unit; a question of a plan is itself, not another with the same content."""
 
     unit: int
     block: Block
@@ -48,14 +48,17 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One meter of a bus with its questions. `slow`: those that only every tenth round asks."""
+    """One meter of a bus with its questions.
+
+    slow      those that only every tenth round asks
+    freezes   address of a meter that keeps its counters of each midnight (DL/T 645-2007), for what an outage missed
+    """
 
     meter: str
     asks: tuple[Ask, ...]
     slow: tuple[Ask, ...] = ()
     max_step: Decimal | None = None
-    freezes: DltAsk | None = None
-    """The daily freeze this meter keeps (DI with its last pair open), for what an outage missed."""
+    freezes: str | None = None
 
 
 class MeterBus(Protocol):
@@ -63,6 +66,10 @@ class MeterBus(Protocol):
     answer in time), Retry `bus_away` (no connection: the others are not asked either)."""
 
     async def read(self, ask: Ask) -> Sequence[Value]: ...
+
+    async def frozen(self, address: str, back: int) -> tuple[str | None, Sequence[Value]]:
+        """What the meter stored at a midnight, counted back from 1: civil time as it says (None: never), forward energies."""
+        ...
 
     def settle(self) -> None:
         """A round is over: what the driver learnt from its time-outs counts for the next."""

@@ -32,26 +32,38 @@ REGISTERS: list[dict[str, object]] = [
 ]
 """The register map of these meters, as a meter plan carries it."""
 
-LATE_S = 1.6
-
 
 class ModbusGateway:
-    """Serves units by id on loopback; `port` is known after `start`."""
+    """Serves units by id on loopback, one question after the other, as a gateway with one line behind it does.
 
-    def __init__(self, meters: Mapping[int, Meter]) -> None:
+    `port` is known after `start` and kept over stop and start.
+    """
+
+    def __init__(self, meters: Mapping[int, Meter], port: int = 0) -> None:
         self._meters = meters
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = port
+        self.connections = 0
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
+        """The gateway goes away: it listens no more and every connection is reset."""
         if self._server is not None:
             self._server.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close every connection and go on listening."""
+        for writer in list(self._writers):
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        self.connections += 1
         try:
             while True:
                 transaction, protocol, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
@@ -63,26 +75,29 @@ class ModbusGateway:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self._writers.discard(writer)
             writer.close()
 
     async def _answer(self, unit: int, body: bytes) -> bytes | None:
         meter = self._meters.get(unit)
         if meter is None or meter.fault is Fault.SILENT:
             return None
-        if body[0] != 3 or len(body) != 5:
-            return bytes([body[0] | 0x80, 1])
-        start, count = struct.unpack(">HH", body[1:])
-        words = read_words(meter, start, count)
-        if words is None:
-            return bytes([0x83, 2])
-        if meter.fault is Fault.LATE:
-            meter.fault = Fault.NONE
-            await asyncio.sleep(LATE_S)
-        data = struct.pack(f">{count}H", *words)
-        if meter.fault is Fault.GARBLED:
-            meter.fault = Fault.NONE
-            data = data[:-1]
-        return bytes([3, len(data)]) + data
+        if meter.take(Fault.LATE):
+            await asyncio.sleep(meter.late_s)
+        answer = answer_pdu(meter, body)
+        return answer[:-1] if meter.take(Fault.GARBLED) else answer
+
+
+def answer_pdu(meter: Meter, body: bytes) -> bytes:
+    """The answer of a healthy meter to one question, function code first."""
+    if body[0] != 3 or len(body) != 5:
+        return bytes([body[0] | 0x80, 1])
+    start, count = struct.unpack(">HH", body[1:])
+    words = read_words(meter, start, count)
+    if words is None:
+        return bytes([0x83, 2])
+    data = struct.pack(f">{count}H", *words)
+    return bytes([3, len(data)]) + data
 
 
 def read_words(meter: Meter, start: int, count: int) -> list[int] | None:
