@@ -73,7 +73,10 @@ def parse_instant(text: str, *, field: str = "at") -> datetime:
         raise Refused("bad_time", "时间格式不对", "not an ISO 8601 time", field=field) from None
     if instant.tzinfo is None:
         raise Refused("naive_time", "时间缺少时区", "a time without an offset is ambiguous", field=field)
-    return instant.astimezone(SHANGHAI)
+    try:
+        return instant.astimezone(SHANGHAI)
+    except OverflowError:
+        raise Refused("bad_time", "时间格式不对", "not a time that can be reckoned with", field=field) from None
 
 
 def parse_local(text: str, *, field: str = "at") -> datetime:

@@ -4,7 +4,6 @@
 """
 
 # No postponed annotations here: the permissions are known only when the router is made.
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -146,8 +145,9 @@ def _box(row: dict[str, Any], streams: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(row: dict[str, Any]) -> dict[str, Any]:
+    # The line stays text: what a box wrote need not be JSON that others read (NaN).
     found = _plain(row)
-    return {**found, "project": found.pop("project_id"), "raw": json.loads(row["raw"])}
+    return {"project": found.pop("project_id"), **found}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from cloud.fleet.sessions import Sessions
 from cloud.shared.clock import Clock
 from cloud.shared.db import Database, Scope
 from cloud.shared.live import Live
-from protocols.errors import NotFound, Refused, Retry
+from protocols.errors import GatehouseError, NotFound, Refused, Retry
 from protocols.uplink import topics
 from protocols.uplink.acks import encode_ack
 from protocols.uplink.commands import Command, CommandName, decode_beat, sign_command
@@ -35,7 +37,18 @@ log = structlog.get_logger()
 LANES = 4
 QUEUE = 64
 SWEEP_S = 20.0
+REPEAT_ALARM = timedelta(minutes=10)
 _Message = tuple[BrokerLine, str, str, bytes]
+
+
+async def _kept_alive(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A supervisor: what should run for ever is started again, whatever ended it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("task_failed", task=name)
+        await asyncio.sleep(1)
 
 
 class FleetLink:
@@ -51,6 +64,7 @@ class FleetLink:
         self._key = keys.document_key(keys_folder)
         self.sessions = Sessions(db, clock)
         self._due = asyncio.Event()
+        self._alarmed: dict[str, datetime] = {}
         self._published: dict[str, dict[str, tuple[int, int]]] = {}
         self._queues: list[asyncio.Queue[_Message]] = [asyncio.Queue(QUEUE) for _ in range(LANES)]
         self._lines = [BrokerLine(url, keys_folder, on_message=self._received, on_connect=self._greet) for url in brokers]
@@ -58,13 +72,13 @@ class FleetLink:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for queue in self._queues:
-                group.create_task(self._work(queue))
-            group.create_task(self.sessions.run())
-            group.create_task(self._watch_manifests())
-            group.create_task(self._publish_manifests())
+            for number, queue in enumerate(self._queues):
+                group.create_task(_kept_alive(f"lane {number}", partial(self._work, queue)))
+            group.create_task(_kept_alive("sessions", self.sessions.run))
+            group.create_task(_kept_alive("manifest news", self._watch_manifests))
+            group.create_task(_kept_alive("manifests", self._publish_manifests))
             for line in self._lines:
-                group.create_task(line.run())
+                group.create_task(_kept_alive(line.url, line.run))
 
     @property
     def online(self) -> bool:
@@ -96,8 +110,9 @@ class FleetLink:
                 await self._count_bad(box, problem.code, payload)
             except Retry as problem:
                 log.warning("not_taken", box=box, what=what, code=problem.code, error=problem.en)
-            except Exception:  # a supervisor: whatever one message did, the next box is served
+            except Exception as problem:  # a supervisor: whatever one message did, the next box is served
                 log.exception("message_failed", box=box, what=what)
+                await self._alarm(box, what, problem)
 
     async def _take(self, line: BrokerLine, box: str, what: str, payload: bytes) -> None:
         if what == "session":
@@ -107,6 +122,19 @@ class FleetLink:
             raise Refused("bad_topic", "主题不对", f"nothing is expected on {what[:40]}")
         ack = await ingest(self._db, box, payload, self._handlers, self._clock.now())
         await line.publish(topics.ack(box, ack.stream), encode_ack(ack))
+
+    async def _alarm(self, box: str, what: str, problem: Exception) -> None:
+        """Nothing of this batch is stored; the box keeps it and sends again. Somebody has to know, once in 10 minutes."""
+        now = self._clock.now()
+        if now - self._alarmed.get(box, now - REPEAT_ALARM) < REPEAT_ALARM:
+            return
+        self._alarmed[box] = now
+        detail = {"stream": what, "error": problem.code if isinstance(problem, GatehouseError) else type(problem).__name__}
+        with suppress(Retry):
+            place = await store.place_of(self._db, box)
+            if place is not None:
+                async with self._db.tx(scope_of(place)) as tx:
+                    await store.alarm(tx, place, "ingest_failed", detail, now)
 
     async def _count_bad(self, box: str, code: str, payload: bytes) -> None:
         log.warning("bad_message", box=box, code=code, size=len(payload))

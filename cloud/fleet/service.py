@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from cloud.fleet import store
@@ -11,6 +13,7 @@ from cloud.fleet.handling import BoxEvent, Handler, Handlers, SuspenseHandler, W
 from cloud.fleet.ingest import ingest
 from cloud.fleet.pictures import find as find_picture
 from cloud.shared.db import Tx
+from protocols.uplink.envelope import GENESIS, line_hash
 
 __all__ = [
     "BoxEvent",
@@ -26,6 +29,8 @@ __all__ = [
     "release",
     "verify",
 ]
+
+_PAGE = 2_000
 
 
 async def counts(tx: Tx) -> dict[str, Any]:
@@ -51,4 +56,26 @@ async def counts(tx: Tx) -> dict[str, Any]:
 
 async def verify(tx: Tx) -> list[dict[str, Any]]:
     """The first broken event of every epoch in scope: box, stream, epoch, seq, what (missing, hash, link); empty when whole."""
-    return await store.broken_lines(tx)
+    broken: list[dict[str, Any]] = []
+    after: tuple[str, str, str, int] = ("", "", "", 0)
+    previous, failed = GENESIS, ("", "", "")
+    while page := await store.lines_after(tx, after, _PAGE):
+        for row in page:
+            chain = (row["box"], row["stream"], row["epoch"])
+            if chain != after[:3]:
+                after, previous = (*chain, 0), GENESIS
+            what = _fault(row, after[3] + 1, previous)
+            if what is not None and chain != failed:
+                broken.append({"box": chain[0], "stream": chain[1], "epoch": chain[2], "seq": row["seq"], "what": what})
+                failed = chain
+            after, previous = (*chain, row["seq"]), row["hash"]
+    return broken
+
+
+def _fault(row: Mapping[str, Any], expected: int, previous: str) -> str | None:
+    raw: str = row["raw"]
+    if row["seq"] != expected:
+        return "missing"
+    if line_hash(raw.encode()) != row["hash"]:
+        return "hash"
+    return "link" if json.loads(raw)["prev"] != previous else None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import count as numbers
+from typing import Any
 
 import structlog
 
@@ -45,8 +48,9 @@ class Sessions:
             raise Refused("foreign_session", "会话不是这台盒子的", f"a beat of {beat.box[:40]} on the topic of {box}")
         known = self._latest.get(box)
         place = known.place if known else await self._place(box)
-        health = beat.health if len(repr(beat.health)) <= MAX_HEALTH else {"too_long": True}
-        self._latest[box] = Seen(place, self._clock.now(), beat.nonce, beat.boot, beat.clock, broker, health)
+        health = clean(beat.health)
+        boot, clock = (text[:40].replace("\0", "") for text in (beat.boot, beat.clock))
+        self._latest[box] = Seen(place, self._clock.now(), beat.nonce, boot, clock, broker, health)
         await self._check_witness(place, health.get("witness_conflicts"))
 
     async def _check_witness(self, place: Place, conflicts: object) -> None:
@@ -106,6 +110,17 @@ class Sessions:
         for seen in due:
             self._written[seen.place.box] = now
         return len(due)
+
+
+def clean(health: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Health that the database can hold: one strange box must not keep the others' beats from being written."""
+    try:
+        text = json.dumps(health, allow_nan=False)
+    except ValueError:
+        return {"unreadable": True}
+    if "\\u0000" in text:
+        return {"unreadable": True}
+    return health if len(text) <= MAX_HEALTH else {"too_long": True}
 
 
 def newer(one: Seen | None, other: Seen | None) -> Seen | None:

@@ -110,9 +110,14 @@ async def set_aside(tx: Tx, place: Place, refused: Sequence[SetAside], now: date
             " amount_fen, suspended) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *(place.box, event.stream, event.epoch, event.seq, place.company_id, place.project_id, event.kind, now),
-                *(problem.code, problem.zh, problem.en, problem.field, one.amount_fen, one.suspended),
+                *(problem.code, _text(problem.zh), _text(problem.en), _text(problem.field), one.amount_fen, one.suspended),
             ),
         )
+
+
+def _text(words: str | None) -> str | None:
+    """What a refusal says may quote the event, and an event may hold what PostgreSQL cannot: NUL."""
+    return words if words is None else words[:500].replace("\0", "\ufffd")
 
 
 async def count_bad(db: Database, box: str, code: str, payload: bytes, now: datetime) -> None:
@@ -150,14 +155,10 @@ async def count_boxes(tx: Tx) -> list[dict[str, Any]]:
     )
 
 
-async def broken_lines(tx: Tx) -> list[dict[str, Any]]:
-    """The first event of each epoch whose hash is not that of its line, or which does not follow its predecessor."""
+async def lines_after(tx: Tx, after: tuple[str, str, str, int], limit: int) -> list[dict[str, Any]]:
+    """Raw events in the order of their chains, beginning after (box, stream, epoch, seq)."""
     return await tx.fetch_all(
-        "select distinct on (box, stream, epoch) box, stream, epoch, seq, what from ("
-        "  select box, stream, epoch, seq, case"
-        "    when seq <> row_number() over chain then 'missing'"
-        "    when hash <> sha256(convert_to(raw, 'UTF8')) then 'hash'"
-        "    when raw::json ->> 'prev' <> coalesce(encode(lag(hash) over chain, 'hex'), repeat('0', 64)) then 'link' end as what"
-        "  from box_events window chain as (partition by box, stream, epoch order by seq)) checked"
-        " where what is not null order by box, stream, epoch, seq"
+        "select box, stream, epoch, seq, encode(hash, 'hex') as hash, raw from box_events"
+        " where (box, stream, epoch, seq) > (%s, %s, %s, %s) order by box, stream, epoch, seq limit %s",
+        (*after, limit),
     )

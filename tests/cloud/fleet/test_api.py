@@ -108,8 +108,8 @@ async def test_what_was_refused_is_listed_with_its_line(hub: Hub, hub_client: Hu
     await store.count_bad(hub.db, "ghost-01", "unknown_box", b"\x00", hub.clock.now())
     await hub_client.log_in("technician", project=11)
     found = (await hub_client.get("/api/fleet/refused")).json()
-    assert [(row["box"], row["seq"], row["code"], row["raw"]["body"]) for row in found["events"]] == [
-        (BOX, 1, "unknown_kind", {"to": "moon"})
+    assert [(row["box"], row["seq"], row["code"], row["raw"]) for row in found["events"]] == [
+        (BOX, 1, "unknown_kind", box.money.lines[0].decode())
     ]
     assert found["stray_messages"] == 1
 
@@ -130,3 +130,16 @@ async def test_quarantine_is_lifted_with_a_reason(hub: Hub, hub_client: HubClien
     one = (await hub_client.get(f"/api/fleet/boxes/{BOX}")).json()
     assert one["quarantined"] is None
     assert one["notes"][0]["what"] == "released" and one["notes"][0]["detail"]["reason"] == "换了存储卡"
+
+
+async def test_one_box_with_strange_health_does_not_silence_the_others(hub: Hub, hub_client: HubClient) -> None:
+    sessions = Sessions(hub.db, hub.clock)
+    for number, health in enumerate(({"x": "\0"}, {"x": float("nan")}, {"x": "y" * 5000}, {"fine": 1})):
+        box = FakeBox(f"box-{number}")
+        await register(hub.db, box.box)
+        beat = decode_beat(box.beat()).model_copy(update={"health": health, "boot": "b\0" * 50})
+        await sessions.heard(box.box, beat, "mqtts://127.0.0.1")
+    assert await sessions.write() == 4
+    await hub_client.log_in("technician", project=11)
+    rows = (await hub_client.get("/api/fleet/boxes")).json()
+    assert [row["health"] for row in rows] == [{"unreadable": True}, {"unreadable": True}, {"too_long": True}, {"fine": 1}]

@@ -239,6 +239,22 @@ async def test_a_value_the_database_cannot_hold_is_the_events_fault(hub: Databas
     assert [row["code"] for row in await refused(hub)] == ["bad_data"]
 
 
+@pytest.mark.parametrize("detail", ["NaN", "1e999", '"\\u0000"', '["\\u0000"]', "null"])
+async def test_no_value_a_box_may_write_blocks_it(hub: Database, detail: str) -> None:
+    """What JSON allows and PostgreSQL or Python do not is set aside or stored, and the proof still reads it."""
+    box, tell = FakeBox(BOX), Told()
+    box.add(note("first"))
+    box.money.add("lane_note", {"lane": "n", "what": "call", "detail": "HERE", "\0key": 1})
+    box.money.lines[1] = box.money.lines[1].replace(b'"HERE"', detail.encode())
+    box.money.add("command_done", {"command": "\0", "name": "open", "outcome": "forged"})
+    box.money.add("lane_note", {"lane": "n", "what": "call"}, at="0001-01-01T00:00:00+14:00")
+    box.add(note("last"))
+    assert (await send(hub, box.money.batch(), Handlers({"lane_note": [tell]}))).through == 5
+    assert (1, "first") in await told(hub) and (5, "last") in await told(hub)
+    assert await stored(hub) == [(box.money.epoch, 5)]
+    assert {row["seq"] for row in await refused(hub)} >= {2, 4}
+
+
 async def test_a_handler_that_must_wait_leaves_nothing(hub: Database) -> None:
     """Retry: no acknowledgement, nothing stored; the box sends again and then it is taken once."""
     box, tell = lane("a", "b"), Told()

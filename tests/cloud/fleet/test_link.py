@@ -162,6 +162,8 @@ async def test_garbage_is_counted_and_the_worker_goes_on(hub: Hub, open_box: Ope
         assert decode_ack(await wire.next(topics.ack(BOX, "money"))).through == 1, "the failing handler cost only its own batch"
     async with hub.db.tx(EAST) as tx:
         rows = await tx.fetch_all("select code, count from box_bad_messages where box = %s order by code", (BOX,))
+        alarms = await tx.fetch_all("select detail from box_notes where what = 'ingest_failed'")
+    assert [row["detail"] for row in alarms] == [{"stream": "money", "error": "ZeroDivisionError"}]
     assert {row["code"]: row["count"] for row in rows} == {"bad_batch": 3, "bad_session": 1, "bad_topic": 1, "foreign_batch": 1}
 
 
