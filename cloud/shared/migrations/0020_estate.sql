@@ -48,6 +48,7 @@ create index vehicles_room on vehicles (room_id);
 
 select add_company_scope(name) from unnest(array['buildings', 'owners', 'rooms', 'vehicles']) as name;
 grant select, insert on buildings to gatehouse_app;
+grant usage on sequence owners_id_seq to gatehouse_app;
 grant select, insert, update (name, pinyin, phone) on owners to gatehouse_app;
 grant select, insert, update (building_id, area, payer_id) on rooms to gatehouse_app;
 grant select, insert, update (room_id, owner_id) on vehicles to gatehouse_app;
