@@ -22,6 +22,9 @@ log = structlog.get_logger(__name__)
 MAX_GROUP = 1_000
 """Calls in one transaction: bounds what one commit writes, so that nobody waits for a giant."""
 
+PAGES_WHEN_FULL = 50
+"""SQLite's log may reach so many pages when the disk has once been full, instead of 1,000."""
+
 
 @dataclass(slots=True)
 class Change:
@@ -125,6 +128,7 @@ class Writer:
         _answer([(call, closed) for call in left])
 
     def _commit(self, group: Sequence[_Call[Any]]) -> None:
+        folded = False
         while True:
             change = Change(self._connection, dict(self._tips))
             try:
@@ -134,7 +138,12 @@ class Writer:
             except sqlite3.Error as problem:
                 if _is_full(problem) and self._make_room():
                     log.warning("disk_full_room_made")
+                    self._fold()
                     continue
+                if _is_full(problem) and not folded:
+                    folded = True
+                    if self._fold():
+                        continue
                 self._fail(group, problem)
             else:
                 self._tips = change.tips
@@ -142,6 +151,18 @@ class Writer:
                 self.health.failing = None
                 _answer(list(zip(group, results, strict=True)), change.after)
             return
+
+    def _fold(self) -> bool:
+        """Fold SQLite's log into the file, now and more often from here on: the log holds each page many times.
+
+        Whether that gave any space; with none left at all it cannot, for the file grows before the log shrinks.
+        """
+        try:
+            self._connection.execute(f"pragma wal_autocheckpoint = {PAGES_WHEN_FULL}")
+            busy, frames, _ = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        except sqlite3.Error:
+            return False
+        return not busy and frames >= 0
 
     def _attempt(self, group: Sequence[_Call[Any]], change: Change) -> list[Any]:
         try:

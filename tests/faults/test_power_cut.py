@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
@@ -16,12 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.storage import schema
-from edge.storage.store import Store
 from protocols.errors import Stop
-from protocols.uplink.envelope import decode_batch, encode_batch
 from tests.support import power_disk
-from tests.support.edge import BOX, StepClock, note
+from tests.support.survivors import lost, promised
 
 FULL = os.environ.get("GATEHOUSE_FAULTS") == "full"
 LIVES, CUTS = (8, 25) if FULL else (2, 10)
@@ -37,7 +33,7 @@ def _life(folder: Path, origin: Path, *, cuts: int, seed: str, manner: str = "")
     mount, survivors, accepted = folder / "mount", folder / "cuts", folder / "accepted"
     for path in (mount, survivors):
         path.mkdir(parents=True)
-    accepted.write_bytes(_promised(origin))
+    accepted.write_bytes(promised(origin))
     words = [str(mount), str(origin), str(survivors), str(accepted), str(cuts), str(EVERY), seed]
     disk = subprocess.Popen([sys.executable, "-m", "tests.support.power_disk", *words])
     try:
@@ -65,35 +61,6 @@ def _wait(condition: object, process: subprocess.Popen[bytes], what: str) -> Non
             process.wait(0.02)
 
 
-def _promised(image: Path) -> bytes:
-    with contextlib.suppress(FileNotFoundError):
-        return (image / "accepted").read_bytes()
-    return bytes(8)
-
-
-def _lost(image: Path) -> int:
-    """How many promised events are not in what survived; everything else must be in order. The image is used up."""
-    promised = int.from_bytes(_promised(image), "big")
-
-    async def open_and_go_on() -> int:
-        store = Store.open(image, BOX, StepClock(), reserve_bytes=8_192)
-        status = store.status("money")
-        lines = store.batch("money", 0, 1 << 30, 1 << 40)
-        if lines:
-            decode_batch(encode_batch(BOX, "money", status.epoch, 1, [raw for _, raw in lines]))
-        assert len(lines) == status.seq and status.acked <= status.seq
-        turns = sum(int(value) + 1 for value in store.states("worker/").values())
-        assert turns * 3 == status.seq, "state and events part company"
-        assert await store.append(note()) == status.seq + 1
-        await store.close()
-        return status.seq
-
-    kept = asyncio.run(open_and_go_on())
-    with contextlib.closing(sqlite3.connect(image / schema.FILE)) as connection:
-        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-    return max(0, promised - kept)
-
-
 @pytest.fixture(autouse=True)
 def _can_mount() -> None:
     why = power_disk.missing()
@@ -114,9 +81,9 @@ def test_no_accepted_event_is_lost_in_any_cut(tmp_path: Path) -> None:
         origin = tmp_path / f"origin-{life}"
         shutil.copytree(images[-1], origin)
         for image in images:
-            assert _lost(image) == 0, f"seed {SEED}, life {life}, cut {image.name}"
+            assert lost(image, promised(image)) == 0, f"seed {SEED}, life {life}, cut {image.name}"
             cuts += 1
-        most = int.from_bytes(_promised(origin), "big")
+        most = int.from_bytes(promised(origin), "big")
     print(f"{cuts} cuts, {most} events accepted, none lost")
     assert cuts == LIVES * CUTS
 
@@ -130,7 +97,7 @@ def test_this_disk_does_lose_what_was_not_synced(tmp_path: Path) -> None:
 
     def hurt(image: Path) -> bool:
         try:
-            return _lost(image) > 0
+            return lost(image, promised(image)) > 0
         except (Stop, AssertionError, sqlite3.Error):
             return True
 
