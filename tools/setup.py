@@ -45,19 +45,19 @@ def say(text: str) -> None:
     print(f"setup: {text}", flush=True)
 
 
-def wanted(profile: str) -> str:
-    """What the mark says when `profile` is complete: the locks, the project's own metadata, this Python, this folder."""
-    digest = hashlib.sha256()
-    for path in [*sorted(LOCKS.glob("*.txt")), ROOT / "pyproject.toml"]:
-        digest.update(path.read_bytes())
-    return f"{profile} {digest.hexdigest()} {sys.version_info[0]}.{sys.version_info[1]} {ROOT}"
+def wanted(profile: str) -> tuple[str, str]:
+    """What the mark says when `profile` is complete: the locks with this Python and folder, and the project's own metadata."""
+    locks = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(LOCKS.glob("*.txt")))).hexdigest()
+    itself = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return f"{profile} {locks} {sys.version_info[0]}.{sys.version_info[1]} {ROOT}", itself
 
 
-def satisfied(profile: str) -> bool:
-    """True when the mark says so; the dev lock contains the demo lock."""
+def marked(profile: str) -> tuple[bool, bool]:
+    """Whether the libraries and the project itself are as the mark says; the dev lock contains the demo lock."""
     if not (MARK.exists() and (VENV / "bin" / "python").exists()):
-        return False
-    return MARK.read_text(encoding="utf-8") in {wanted(profile), wanted("dev")}
+        return False, False
+    libraries_made, _, itself_made = MARK.read_text(encoding="utf-8").partition("\n")
+    return libraries_made in {wanted(profile)[0], wanted("dev")[0]}, itself_made == wanted(profile)[1]
 
 
 def sound() -> bool:
@@ -128,22 +128,24 @@ def index_of_pip() -> dict[str, str]:
     return {"UV_DEFAULT_INDEX": done.stdout.strip()} if done.returncode == 0 and done.stdout.strip() else {}
 
 
-def libraries(profile: str) -> None:
-    """The locked libraries by uv, by pip where uv cannot be had, then the project itself; nothing unlocked is fetched."""
+def install(profile: str, whole: bool) -> None:
+    """The locked libraries where `whole`, then the project itself; by uv, by pip where uv cannot be had. Fetches only what is locked."""
     python = str(VENV / "bin" / "python")
     lock = str(LOCKS / f"{profile}.txt")
     itself = ["--no-deps", "--no-build-isolation", "--editable", "."]
     pip = [python, "-m", "pip", "install", "--quiet"]
     try:
-        run([*pip, "--require-hashes", "-r", str(LOCKS / "uv.txt")])
-        uv = [str(VENV / "bin" / "uv"), "pip"]
         mirror = index_of_pip()
-        run([*uv, "sync", "--quiet", "--python", python, "--require-hashes", "--compile-bytecode", lock], mirror)
+        uv = [str(VENV / "bin" / "uv"), "pip"]
+        if whole:
+            run([*pip, "--require-hashes", "-r", str(LOCKS / "uv.txt")])
+            run([*uv, "sync", "--quiet", "--python", python, "--require-hashes", "--compile-bytecode", lock], mirror)
         run([*uv, "install", "--quiet", "--python", python, *itself], mirror)
-    except Failed as why:
+    except (Failed, FileNotFoundError) as why:
         print(why, file=sys.stderr)
         say("uv did not do it; trying pip")
-        run([*pip, "--require-hashes", "-r", lock])
+        if whole:
+            run([*pip, "--require-hashes", "-r", lock])
         run([*pip, *itself])
 
 
@@ -178,17 +180,19 @@ def main() -> int:
     with (ROOT / "build" / ".setup.lock").open("w", encoding="utf-8") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         try:
-            if not satisfied(profile):
+            libraries_made, itself_made = marked(profile)
+            if not libraries_made:
                 MARK.unlink(missing_ok=True)
                 say("virtual environment .venv")
                 make_venv()
                 say(f"libraries of requirements/{profile}.txt")
-                libraries(profile)
-                assets()
-                MARK.write_text(wanted(profile), encoding="utf-8")
+            made = MARK.read_text(encoding="utf-8").split(" ", 1)[0] if libraries_made else profile
+            if not (libraries_made and itself_made):
+                install(profile, not libraries_made)
+            assets()
+            if not (libraries_made and itself_made):
+                MARK.write_text("\n".join(wanted(made)), encoding="utf-8")
                 say(f"done in {time.monotonic() - started:.0f} s")
-            else:
-                assets()
         except Failed as why:
             print(why, file=sys.stderr)
             return 2

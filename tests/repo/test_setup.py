@@ -77,16 +77,16 @@ def test_a_finished_setup_is_quiet_and_a_changed_lock_is_not_finished(checkout: 
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
     ask = f"import sys; sys.path.insert(0, {str(checkout / 'tools')!r}); import setup; "
-    mark = "setup.MARK.write_text(setup.wanted('dev')); "
-    state = "print(setup.satisfied('dev'), setup.satisfied('demo'))"
+    mark = "setup.MARK.write_text(chr(10).join(setup.wanted('dev'))); "
+    state = "print(*setup.marked('dev'), *setup.marked('demo'))"
     done = subprocess.run([sys.executable, "-c", ask + mark + state], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "True"]
+    assert done.stdout.split() == ["True"] * 4
     quiet = setup(checkout, Path("/usr/bin"), "dev")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     with (checkout / "requirements" / "edge.txt").open("a", encoding="utf-8") as lock:
         lock.write("# changed\n")
     done = subprocess.run([sys.executable, "-c", ask + state], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.split() == ["False", "True"] * 2
 
 
 def test_parts_of_the_system_are_named_where_they_may_not_be_installed(tmp_path: Path) -> None:
