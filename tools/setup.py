@@ -129,7 +129,7 @@ def index_of_pip() -> dict[str, str]:
 
 
 def install(profile: str, whole: bool) -> None:
-    """The locked libraries where `whole`, then the project itself; by uv, by pip where uv cannot be had. Fetches only what is locked."""
+    """The locked libraries where `whole`, then the project itself; by pip where uv cannot be had. Fetches only what is locked."""
     python = str(VENV / "bin" / "python")
     lock = str(LOCKS / f"{profile}.txt")
     itself = ["--no-deps", "--no-build-isolation", "--editable", "."]
