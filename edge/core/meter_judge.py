@@ -53,7 +53,7 @@ class Judge:
         return is_counter(value) and known is not None and self._quality(known, value) != "good"
 
     def accept(self, value: Value) -> Quality:
-        """The quality to report; the value becomes the last one when it is good, or when it was odd three times and consistent."""
+        """The quality to report. The value becomes the last one when it is good, or when it was odd thrice and consistent."""
         if not is_counter(value):
             return "good"
         name = key(value)

@@ -35,6 +35,7 @@ class Line:
         self._wire: Wire | None = None
         self._busy = asyncio.Lock()
         self._disturbed = False
+        self._heard_at = 0.0
         self.late = 0
         self.opened = 0
 
@@ -71,6 +72,7 @@ class Line:
             while True:
                 async with asyncio.timeout_at(deadline):
                     data = await wire.read()
+                self._heard_at = loop.time()
                 found = accept(data)
                 if found is not None:
                     self._disturbed = False
@@ -86,8 +88,8 @@ class Line:
             self._disturbed = False
         elif self._disturbed:
             await self._drain(self._wire)
-        elif self._gap_s:
-            await asyncio.sleep(self._gap_s)
+        else:
+            await asyncio.sleep(max(0.0, self._heard_at + self._gap_s - asyncio.get_running_loop().time()))
         if self._wire.pending():
             self.late += 1
         return self._wire

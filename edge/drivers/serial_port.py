@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import termios
 
 import serial
 
@@ -30,9 +31,8 @@ class SerialWire:
     async def open(cls, device: str, baud: int, parity: str) -> SerialWire:
         """Retry `bus_away` when the device is not there or in use."""
         try:
-            port = serial.Serial(device, baudrate=baud, parity=parity, timeout=0, write_timeout=0, exclusive=True)
-            port.reset_input_buffer()
-        except (OSError, ValueError) as problem:  # SerialException is an OSError
+            port = _opened(device, baud, parity)
+        except (OSError, ValueError, termios.error) as problem:  # SerialException is an OSError
             raise away(device, problem) from problem
         return cls(port, device)
 
@@ -94,3 +94,11 @@ class SerialWire:
         if self._lost is None:
             self._gone("closed")
         self._port.close()
+
+
+def _opened(device: str, baud: int, parity: str) -> serial.Serial:
+    if os.path.realpath(device).startswith("/dev/pts/"):
+        parity = serial.PARITY_NONE  # a pty has no parity bit and refuses the setting
+    port = serial.Serial(device, baudrate=baud, parity=parity, timeout=0, write_timeout=0, exclusive=True)
+    port.reset_input_buffer()
+    return port

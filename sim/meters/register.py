@@ -13,8 +13,8 @@ LATE_S = 1.6
 class Fault(Enum):
     """What can be wrong with a meter. All but SILENT last for one answer.
 
-    SILENT no answer; LATE after the time-out; GARBLED broken bytes; ZERO a zero for one read; ROLLOVER the register is at its end,
-    so that the read after the next begins again from 0.
+    SILENT no answer; LATE after the time-out; GARBLED broken bytes; ZERO a zero for one read; ROLLOVER the register is at its
+    end, so that the read after the next begins again from 0.
     """
 
     NONE = "none"
