@@ -57,3 +57,5 @@ docs: setup
 
 lock:
 	@tools/lock.sh $(ARGS)
+	@$(PYTHON) tools/setup.py dev
+	@$(BIN)/python tools/licences.py
