@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -133,7 +133,7 @@ async def _no_shift(
         "user": user,
         "csrf": user.csrf,
         "projects": await estate.projects(tx),
-        "terminal": typed.get("terminal") or request.cookies.get(_TERMINAL, quote("窗口 1")),
+        "terminal": typed.get("terminal") or unquote(request.cookies.get(_TERMINAL, "窗口 1")),
         "typed": typed,
         "problem": problem,
     }

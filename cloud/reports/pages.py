@@ -69,7 +69,11 @@ async def _lanes(tx: Tx, where: Place, view: View) -> Mapping[str, Any]:
 
 
 async def _passages(tx: Tx, where: Place, view: View) -> Mapping[str, Any]:
-    return {"passages": await service.passages(tx, where), "categories": CATEGORIES}
+    return {"passages": (await service.passages(tx, where))[0], "categories": CATEGORIES}
+
+
+async def _readings(tx: Tx, where: Place, view: View) -> Mapping[str, Any]:
+    return {"readings": await service.readings(tx, where, view.day)}
 
 
 PARTS: Mapping[str, tuple[str, Callable[[Tx, Place, View], Awaitable[Mapping[str, Any]]]]] = {
@@ -81,11 +85,12 @@ PARTS: Mapping[str, tuple[str, Callable[[Tx, Place, View], Awaitable[Mapping[str
     "boxes": ("box.read", _boxes),
     "lanes": ("lane.read", _lanes),
     "passages": ("lane.read", _passages),
+    "readings": ("meter.read", _readings),
 }
 """part of the page -> the permission it needs, how it is filled"""
 
 
-def _common(request: Request, user: Principal, where: Place, view: View) -> dict[str, Any]:
+def common(user: Principal, where: Place, view: View) -> dict[str, Any]:
     at = {"at": where.at} if where.at else {}
     days = {"first": view.day, "last": view.day}
     since = {"first": EVER, "last": view.day}
@@ -105,7 +110,7 @@ def _common(request: Request, user: Principal, where: Place, view: View) -> dict
     }
 
 
-async def _view(request: Request, tx: Tx, user: Principal, at: str | None, day: date | None) -> tuple[Place, View]:
+async def view_of(request: Request, tx: Tx, at: str | None, day: date | None) -> tuple[Place, View]:
     now = request.app.state.hub.clock.now()
     where = await service.look(tx, at)
     return where, View(min(day or business_date(now), business_date(now)), now, await service.entries(tx, where))
@@ -114,8 +119,8 @@ async def _view(request: Request, tx: Tx, user: Principal, at: str | None, day: 
 @router.get("/today")
 async def today(request: Request, user: Viewer, at: str | None = None, day: date | None = None) -> HTMLResponse:
     async with request.app.state.hub.db.tx(user.scope) as tx:
-        where, view = await _view(request, tx, user, at, day)
-        context = _common(request, user, where, view)
+        where, view = await view_of(request, tx, at, day)
+        context = common(user, where, view)
         done: set[Any] = set()
         for permission, fill in PARTS.values():
             if permission in user.permissions and fill not in done:
@@ -131,8 +136,8 @@ async def part(request: Request, user: Viewer, name: str, at: str | None = None,
     if fill is None or permission not in user.permissions:
         raise NotFound("no_part", "没有这一块", f"no part {name}")
     async with request.app.state.hub.db.tx(user.scope) as tx:
-        where, view = await _view(request, tx, user, at, day)
-        context = _common(request, user, where, view) | dict(await fill(tx, where, view))
+        where, view = await view_of(request, tx, at, day)
+        context = common(user, where, view) | dict(await fill(tx, where, view))
     return render(request, f"reports/part_{name}.html", **context)
 
 
@@ -166,6 +171,6 @@ def _alive(request: Request) -> Callable[[], Awaitable[bool]]:
 async def drawers(request: Request, user: Viewer, at: str | None = None) -> HTMLResponse:
     """Who holds cash now."""
     async with request.app.state.hub.db.tx(user.scope) as tx:
-        where, view = await _view(request, tx, user, at, None)
+        where, view = await view_of(request, tx, at, None)
         found = await service.drawers(tx, where)
-    return render(request, "reports/drawers.html", **_common(request, user, where, view), drawers=found, now=view.now)
+    return render(request, "reports/drawers.html", **common(user, where, view), drawers=found, now=view.now)

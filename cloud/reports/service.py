@@ -122,8 +122,24 @@ async def lanes(tx: Tx, where: Place, day: date) -> list[store.Row]:
     return await store.lanes(tx, where.ids)
 
 
-async def passages(tx: Tx, where: Place, limit: int = LATEST) -> list[store.Row]:
-    return await store.passages(tx, where.ids, limit)
+async def passages(
+    tx: Tx, where: Place, limit: int = LATEST, before: store.Cursor | None = None
+) -> tuple[list[store.Row], store.Cursor | None]:
+    """The newest first, and where the list goes on."""
+    rows = await store.passages(tx, where.ids, limit + 1, before)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], (last["received_at"], last["box"], last["epoch"], last["seq"]) if last else None
+
+
+async def readings(tx: Tx, where: Place, day: date) -> list[store.Row]:
+    await store.set_today(tx, day)
+    return await store.readings_today(tx, where.ids)
+
+
+async def registers(tx: Tx, where: Place, after: str) -> tuple[list[store.Row], str | None]:
+    """50 registers by meter number, and where the list goes on."""
+    rows = await store.registers(tx, where.ids, after, PAGE + 1)
+    return rows[:PAGE], rows[PAGE - 1]["place"] if len(rows) > PAGE else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ async def receipts_total(tx: Tx, wanted: Filter) -> tuple[int, int]:
 async def boxes(tx: Tx, projects: Sequence[int]) -> list[Row]:
     return await tx.fetch_all(
         """
-        SELECT box, project_id, state, last_seen, clock, health, queue, quarantined_at, quarantine_reason, refused
+        SELECT box, project_id, claimed_at, state, last_seen, clock, health, queue, quarantined_at, quarantine_reason, refused
         FROM report_boxes WHERE project_id = ANY(%s) ORDER BY project_id, box
         """,
         (list(projects),),
@@ -159,15 +159,21 @@ async def lanes(tx: Tx, projects: Sequence[int]) -> list[Row]:
     )
 
 
-async def passages(tx: Tx, projects: Sequence[int], limit: int) -> list[Row]:
+Cursor = tuple[datetime, str, str, int]
+"""Where a list of passages goes on: received_at, box, epoch, seq of the last row shown."""
+
+
+async def passages(tx: Tx, projects: Sequence[int], limit: int, before: Cursor | None = None) -> list[Row]:
     """The last passages, as the hub learned of them; `picture`: SHA-256 of a thumbnail that is here."""
+    older = "AND (received_at, box, epoch, seq) < (%s, %s, %s, %s)" if before else ""
     return await tx.fetch_all(
-        """
-        SELECT project_id, lane, lane_name, direction, plate, plate_read, plate_colour, category, entered_at, fee_fen,
-               paid_fen, at, received_at, picture
-        FROM report_passage_pictures WHERE project_id = ANY(%s) ORDER BY received_at DESC, at DESC LIMIT %s
+        f"""
+        SELECT project_id, box, epoch, seq, lane, lane_name, direction, plate, plate_read, plate_colour, category, entered_at,
+               fee_fen, paid_fen, at, received_at, picture
+        FROM report_passage_pictures WHERE project_id = ANY(%s) {older}
+        ORDER BY received_at DESC, box DESC, epoch DESC, seq DESC LIMIT %s
         """,
-        (list(projects), limit),
+        (list(projects), *(before or ()), limit),
     )
 
 
@@ -191,4 +197,27 @@ async def quote_differences(tx: Tx, projects: Sequence[int], since: datetime) ->
         WHERE at >= %s AND project_id = ANY(%s) GROUP BY project_id
         """,
         (since, list(projects)),
+    )
+
+
+async def readings_today(tx: Tx, projects: Sequence[int]) -> list[Row]:
+    """What the meters of each project told today (after `set_today`)."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, readings, meters_read, to_review, last_at, meters, planned, rounds, meters_missing
+        FROM report_readings_today WHERE project_id = ANY(%s) ORDER BY project_id
+        """,
+        (list(projects),),
+    )
+
+
+async def registers(tx: Tx, projects: Sequence[int], after: str, limit: int) -> list[Row]:
+    """The newest reading of each register, by meter number; `after` is the `place` of the last row shown."""
+    return await tx.fetch_all(
+        """
+        SELECT *, meter || ' ' || quantity || ' ' || coalesce(tariff, 0) AS place
+        FROM report_latest_readings
+        WHERE project_id = ANY(%s) AND meter || ' ' || quantity || ' ' || coalesce(tariff, 0) > %s ORDER BY place LIMIT %s
+        """,
+        (list(projects), after, limit),
     )

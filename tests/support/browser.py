@@ -13,7 +13,14 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -26,7 +33,7 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
     task = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(10):
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
                 await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
@@ -65,7 +72,9 @@ class Person:
 
 
 @contextlib.asynccontextmanager
-async def person(browser: Browser, url: str, *, size: dict[str, int] | None = None, scripts: bool = True) -> AsyncIterator[Person]:
+async def person(
+    browser: Browser, url: str, *, size: dict[str, int] | None = None, scripts: bool = True
+) -> AsyncIterator[Person]:
     """A browser of its own: cookies, window, scripts on or off."""
     context = await browser.new_context(
         viewport=size or DESKTOP, java_script_enabled=scripts, locale="zh-CN", timezone_id="Asia/Shanghai", device_scale_factor=1

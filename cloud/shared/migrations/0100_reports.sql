@@ -34,8 +34,8 @@ create view report_heads with (security_invoker = true) as
 
 -- Passages with the colour the camera saw and the thumbnail, once it has come.
 create view report_passage_pictures with (security_invoker = true) as
-    select p.company_id, p.project_id, p.box, p.lane, coalesce(l.name, p.lane) as lane_name, p.direction, p.stay, p.plate,
-           p.plate_read, p.plate_colour, p.vehicle_class, p.category, p.entered_at, p.fee_fen, p.paid_fen, p.at, p.received_at,
+    select p.company_id, p.project_id, p.box, p.epoch, p.seq, p.lane, coalesce(l.name, p.lane) as lane_name, p.direction, p.stay,
+           p.plate, p.plate_read, p.plate_colour, p.vehicle_class, p.category, p.entered_at, p.fee_fen, p.paid_fen, p.at, p.received_at,
            c.sha256 as picture
     from parking_passages p
     left join parking_lanes l on l.lane = p.lane

@@ -10,7 +10,6 @@ from tests.support.day import NOW, morning
 from tests.support.money import EAST
 
 
-
 async def figures(hub, projects: tuple[int, ...]) -> dict[str, int]:
     """What the page must say, straight from the receipts' rows."""
     async with hub.db.tx(await everybody(hub)) as tx:
@@ -63,7 +62,8 @@ async def test_subtotals_of_companies_add_up(hub, hub_client):
     await hub_client.log_in("hq_finance")
     html = (await hub_client.get("/today")).text
     for column in ("t", "cash", "pos", "d"):
-        amounts = {key: int(re.sub(r"\D", "", shown(html, f"{key}-{column}")) or 0) for key in ("c1", "c2", "p11", "p12", "p21", "all")}
+        keys = ("c1", "c2", "p11", "p12", "p21", "all")
+        amounts = {key: int(re.sub(r"\D", "", shown(html, f"{key}-{column}")) or 0) for key in keys}
         assert amounts["p11"] + amounts["p12"] == amounts["c1"]
         assert amounts["c1"] + amounts["c2"] == amounts["all"]
 
@@ -75,7 +75,8 @@ async def test_a_managers_page_has_only_his_company(hub, hub_client):
     html = (await hub_client.get("/today")).text
     assert "西御河园" in html and "枫桥雅苑" not in html and "华东" not in html
     assert shown(html, "total") == "¥" + yuan(sum((await figures(hub, (21,))).values()))
-    for url in ("/today?at=p11", "/today?at=c1", "/today/part/flow?at=p11", "/receipts?at=p11", "/today/drawers?at=c1", "/receipts/1"):
+    pages = ("/today?at=p11", "/today?at=c1", "/today/part/flow?at=p11", "/receipts?at=p11", "/today/drawers?at=c1")
+    for url in (*pages, "/receipts/1"):
         assert (await hub_client.get(url)).status_code == 404, url
 
 
