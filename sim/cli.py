@@ -36,11 +36,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from sim.demo.check import Check
+    from sim.demo.check import LONG, SHORT, Check
     from sim.demo.stage import free_port
 
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="gatehouse-check-"))).resolve()
-    check = Check(folder, options.seed, options.port or free_port(), lambda text: print(text, file=sys.stderr, flush=True))
+    check = Check(folder, options.seed, options.port or free_port(), _tell, LONG if options.long else SHORT)
     line, verdict = asyncio.run(check.run())
     print(json.dumps(line))
     for fault in verdict.faults:
@@ -51,6 +51,10 @@ def _check(options: argparse.Namespace) -> int:
     if options.folder is None:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -75,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--folder", type=Path, help="keep everything here (default: a temporary folder)")
     check.add_argument("--port", type=int, default=0, help="of the console (default: any free one)")
     check.add_argument("--seed", type=int, default=1)
+    check.add_argument("--long", action="store_true", help="also stays of over a minute: drivers pay, some while cut off")
     check.set_defaults(act=_check)
     again = verbs.add_parser("compare", help="a check's record against `gatehouse-hub counts --json` on standard input")
     again.add_argument("folder", type=Path, help="the folder of a demo-check")

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,41 @@ from sim.demo.traffic import SiteTraffic
 from sim.network import Link
 
 CARS, PAYMENTS, READINGS = 40, 300, 1_000
-CUT_AFTER_S, CUT_FOR_S, KILL_AFTER_S = 8.0, 12.0, 24.0
-TRAFFIC_S = 42.0
 LOOK_S = 0.1
+LONGER_THAN_FREE_S = 61.0
+"""Charged minutes are whole ones (Q-70): who stays for less than a minute pays nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds from the first vehicle on. `payers`: how many at each entry stay long enough to pay when they leave."""
+
+    cut_after: float
+    cut_for: float
+    kill_after: float
+    traffic: float
+    payers: int = 0
+
+
+SHORT = Timing(cut_after=8, cut_for=12, kill_after=24, traffic=42)
+LONG = Timing(cut_after=62, cut_for=14, kill_after=24, traffic=92, payers=3)
 
 
 class Check:
     """One run with one seed in a fresh folder; `run` returns the JSON line's content and the verdict."""
 
-    def __init__(self, folder: Path, seed: int, port: int, tell: Callable[[str], None]) -> None:
-        self.play = Play(Stage(folder, port), seed, tell)
+    def __init__(self, folder: Path, seed: int, port: int, tell: Callable[[str], None], timing: Timing = SHORT) -> None:
+        began = time.monotonic()
+        self.play = Play(Stage(folder, port), seed, lambda text: tell(f"{time.monotonic() - began:5.1f} s {text}"))
         self._rng = random.Random(f"check/{seed}")
-        self._tell = tell
-        self._arriving = True
+        self._timing = timing
+        self._arriving, self._held = True, ""
         self.outage_s = self.catch_up_s = 0.0
 
     async def run(self) -> tuple[dict[str, Any], Verdict]:
         started = time.monotonic()
         try:
-            await self.play.start()
+            await self.play.open_sites()
             await asyncio.gather(self._traffic(), self._collect(), self._cut(), self._kill())
             await self._settle()
             record = await self._record()
@@ -50,20 +66,21 @@ class Check:
 
     async def _traffic(self) -> None:
         """Every lane busy from start to end, at true speed; then everybody gets through."""
-        self._tell(f"{sum(len(one.site.lanes) for one in self.play.traffic.values())} 条车道开始通行")
+        self.play.tell(f"{sum(len(one.site.lanes) for one in self.play.traffic.values())} 条车道开始通行")
         sites = self.play.traffic.values()
         drives = [asyncio.create_task(self._drive(one, lane)) for one in sites for lane in one.site.lanes]
-        await asyncio.sleep(TRAFFIC_S)
+        await asyncio.sleep(self._timing.traffic)
         self._arriving = False
         await asyncio.gather(*drives)
 
     async def _drive(self, traffic: SiteTraffic, lane: str) -> None:
-        direction = traffic.site.configs[lane].direction
+        direction, payers = traffic.site.configs[lane].direction, self._timing.payers
         while self._arriving:
             await asyncio.sleep(self._rng.uniform(0.1, 1.0))
-            if not traffic.site.lanes[lane].busy and self._arriving:
+            if not traffic.site.lanes[lane].busy and self._arriving and self._held != traffic.box.name:
                 if direction == "in":
-                    traffic.enter(lane)
+                    traffic.enter(lane, casual=payers > 0 or None, stays_s=LONGER_THAN_FREE_S if payers > 0 else 0)
+                    payers -= 1
                 else:
                     traffic.leave(lane)
 
@@ -74,33 +91,36 @@ class Check:
             for number, room in enumerate(self.play.rooms[code]):
                 await self.play.cashiers[code].collect(room, twice=number % 20 == 0)
 
+        await self.play.open_counters()
         await asyncio.gather(*(at(code) for code in self.play.cashiers))
-        self._tell("柜台收款完成")
+        self.play.tell("柜台收款完成")
 
     async def _cut(self) -> None:
         """The first site loses the world for a while; drivers there pay the guard in cash."""
         box, traffic = next(iter(self.play.traffic.items()))
-        await asyncio.sleep(CUT_AFTER_S)
-        self._tell(f"{box} 断网")
+        await asyncio.sleep(self._timing.cut_after)
+        self.play.tell(f"{box} 断网")
         began = time.monotonic()
         traffic.offline = True
         self.play.stage.boxes[box].link(Link.SILENT)
-        await asyncio.sleep(CUT_FOR_S)
+        await asyncio.sleep(self._timing.cut_for)
         self.play.stage.boxes[box].link(Link.CUT)
         self.play.stage.boxes[box].link(Link.UP)
         self.outage_s = time.monotonic() - began
         await self._acknowledged(box, self._now(await self.play.stage.box_status(box)))
         self.catch_up_s = time.monotonic() - began - self.outage_s
         traffic.offline = False
-        self._tell(f"{box} 网络恢复，{self.catch_up_s:.1f} 秒补传完")
+        self.play.tell(f"{box} 网络恢复，{self.catch_up_s:.1f} 秒补传完")
 
     async def _kill(self) -> None:
         """kill -9 of the last site's box while its arms are down: what passes a box that is not there, no box can count."""
         box, traffic = list(self.play.traffic.items())[-1]
-        await asyncio.sleep(KILL_AFTER_S)
-        await until(lambda: arms_down(traffic), 20)
+        await asyncio.sleep(self._timing.kill_after)
+        self._held = box
+        await until(lambda: arms_down(traffic), 30)
+        self._held = ""
         await self.play.restart_box(box)
-        self._tell(f"{box} 被强行结束，已重新启动")
+        self.play.tell(f"{box} 被强行结束，已重新启动")
 
     async def _settle(self) -> None:
         """Everybody is through, every box has said everything and is stopped, so that nothing is said after the count."""
@@ -120,10 +140,11 @@ class Check:
         return {stream: status[stream]["seq"] for stream in STREAMS}
 
     async def _acknowledged(self, box: str, seqs: dict[str, int]) -> None:
+        """Until the hub says that it has so many events of each stream."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            status = await self.play.stage.box_status(box)
-            if all(status[stream]["acked"] >= seq for stream, seq in seqs.items()):
+            known = await self.play.technician.get(f"/api/fleet/boxes/{box}")
+            if all(known["streams"].get(stream, {"seq": 0})["seq"] >= seq for stream, seq in seqs.items()):
                 return
             await asyncio.sleep(LOOK_S)
         raise Refused("not_acknowledged", f"{box} 的事件一直没有补传完", f"{box}: events stay unacknowledged")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -41,25 +41,36 @@ class Play:
     traffic: dict[str, SiteTraffic] = field(default_factory=dict)
     meters: dict[str, SiteMeters] = field(default_factory=dict)
     cashiers: dict[str, Cashier] = field(default_factory=dict)
-    rooms: dict[str, list[int]] = field(default_factory=dict)
+    rooms: dict[str, list[str]] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def start(self) -> None:
-        """Hub, world, boxes, sites and people. Refused with a sentence when something is in the way."""
+    async def open_sites(self) -> None:
+        """Hub, organisation, boxes and sites: from here on vehicles may come. Refused when something is in the way."""
         self.stage.claim_folder()
-        notes = self._notes()
+        self._notes = self._read_notes()
         self.client: httpx.AsyncClient = http_client()
         self.provider = Provider("", self.client, now, self._provider_key())
         self.tell("启动消息服务、数据库和总部 …")
         await self.stage.start_hub({"GATEHOUSE_PAY_SIM_KEY": self.provider.public_hex})
         self.provider.notify_url = f"{self.stage.hub_url}/pay/simulated/notice"
-        self.world = build(self.seed, date.fromisoformat(notes["today"]))
-        if not notes.get("seeded"):
-            await self._seed(notes)
-        self.projects: dict[str, int] = notes["projects"]
-        for project in self.world.projects:
-            if project.box:
-                await self._open_site(project, notes)
+        self.world = build(self.seed, date.fromisoformat(self._notes["today"]))
+        codes: dict[str, str] = {}
+        if not self._notes.get("seeded"):
+            self.tell("建立演示数据：两家子公司，三个项目，300 户 …")
+            found = await seeding.seed_sites(self.stage, self.world)
+            self._notes["projects"], codes = found.projects, found.codes
+        self.projects: dict[str, int] = self._notes["projects"]
+        self.technician = HubUser(self.stage.hub_url, seeding.TECHNICIAN, seeding.PASSWORD)
+        await self.technician.login()
+        await asyncio.gather(*(self._open_site(project, codes) for project in self.world.projects if project.box))
+        self.tell("两个小区的盒子、车道和电表在线")
+
+    async def open_counters(self) -> None:
+        """Rooms, what they owe, and a cashier with an open shift in every project."""
+        if not self._notes.get("seeded"):
+            await seeding.seed_rooms(self.stage, self.world, self.projects, self.tell)
+            self._notes["seeded"] = True
+            (self.stage.folder / "demo.json").write_text(json.dumps(self._notes))
         for project in self.world.projects:
             await self._staff_counter(project)
 
@@ -73,33 +84,24 @@ class Play:
         for meters in self.meters.values():
             await meters.stop()
         for cashier in self.cashiers.values():
-            await cashier.user.close()
+            await cashier.user.aclose()
         await self.stage.stop()
-        if hasattr(self, "client"):
-            await self.client.aclose()
+        for client in ("technician", "client"):
+            if hasattr(self, client):
+                await getattr(self, client).aclose()
 
     async def restart_box(self, box: str) -> None:
         """kill -9, and what the service manager does then."""
         self.stage.boxes[box].child.kill()
         await self._start_box(box)
 
-    async def _seed(self, notes: dict[str, Any]) -> None:
-        self.tell("建立演示数据：两家子公司，三个项目，300 户 …")
-        found = await seeding.seed(self.stage, self.world, self.tell)
-        notes["projects"] = found.projects
-        for box, code in found.codes.items():
-            await self.stage.add_box(box)
-            await seeding.claim(self.stage, box, code)
-            self.tell(f"盒子 {box} 已开通")
-        notes["seeded"] = True
-        (self.stage.folder / "demo.json").write_text(json.dumps(notes))
-
-    async def _open_site(self, project: ProjectSeed, notes: dict[str, Any]) -> None:
+    async def _open_site(self, project: ProjectSeed, codes: Mapping[str, str]) -> None:
         assert project.box is not None
-        if project.box not in self.stage.boxes:
-            await self.stage.add_box(project.box)
+        box = await self.stage.add_box(project.box)
+        if project.box in codes:
+            await seeding.claim(self.stage, project.box, codes[project.box])
+        else:
             seeding.route(self.stage, project.box)
-        box = self.stage.boxes[project.box]
         meters = SiteMeters(project.code, self.seed)
         await meters.start()
         self.meters[project.box] = meters
@@ -107,7 +109,7 @@ class Play:
         site = Site({lane.lane: lane for lane in project.lanes}, box.pins, self.client, now)
         await site.start()
         guard = next(user for user in self.world.users if (user.role, user.at) == ("guard", project.code))
-        rng = random.Random(f"{self.seed}/{project.box}/{now().isoformat() if notes.get('runs') else ''}")
+        rng = random.Random(f"{self.seed}/{project.box}/{now().isoformat() if self._notes.get('runs') else ''}")
         self.traffic[project.box] = SiteTraffic(
             box,
             site,
@@ -132,11 +134,10 @@ class Play:
         shift = await user.must(
             "POST", "/api/counter/shifts", {"project": project_id, "terminal": TERMINAL, "float_fen": 20_000}
         )
-        found = await user.get("/api/estate/rooms", project=project_id, q="", limit=500)
         self.cashiers[project.code] = Cashier(user, project_id, shift["id"])
-        self.rooms[project.code] = [room["id"] for room in found["rooms"]]
+        self.rooms[project.code] = [room.code for room in project.rooms]
 
-    def _notes(self) -> dict[str, Any]:
+    def _read_notes(self) -> dict[str, Any]:
         """What an earlier start left. One that never got through its seeding is cleared away: a half world is no demo."""
         notes = read_json(self.stage.folder / "demo.json")
         if notes is None:

@@ -25,6 +25,7 @@ ROLES = {
     "guard": "保安",
 }
 GAP_S = (3.0, 12.0)
+STAYS_S = (30.0, 240.0)
 COUNTER_S = (15.0, 45.0)
 STRANGER = 0.08
 
@@ -42,7 +43,7 @@ async def run(folder: Path, seed: int, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, over.set)
     play = Play(Stage(folder, port), seed, tell)
     life: list[asyncio.Task[None]] = []
-    starting = asyncio.create_task(play.start())
+    starting = asyncio.create_task(_start(play))
     ending = asyncio.create_task(over.wait())
     try:
         await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -62,6 +63,11 @@ async def run(folder: Path, seed: int, port: int) -> None:
         await play.stop()
 
 
+async def _start(play: Play) -> None:
+    await play.open_sites()
+    await play.open_counters()
+
+
 async def _arrivals(traffic: SiteTraffic, seed: int) -> None:
     rng = random.Random(f"arrivals/{seed}/{traffic.box.name}")
     while True:
@@ -70,7 +76,7 @@ async def _arrivals(traffic: SiteTraffic, seed: int) -> None:
         if traffic.site.lanes[lane.lane].busy:
             continue
         if lane.direction == "in":
-            traffic.enter(lane.lane)
+            traffic.enter(lane.lane, stays_s=rng.uniform(*STAYS_S))
         else:
             traffic.leave(lane.lane, stranger=rng.random() < STRANGER)
 

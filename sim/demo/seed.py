@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocols.errors import Refused
 from protocols.wiring import BusConfig
 from sim.demo.stage import Stage
 from sim.demo.world import COMPANIES, GROUP, TARIFF, TARIFF_ID, LineSeed, ProjectSeed, RoomSeed, UserSeed, World
@@ -18,7 +17,8 @@ PASSWORD = "menfang-demo-1"
 """Of every person of the demo; it is printed, and the demo listens on loopback only."""
 PIN = "2468"
 
-_FINANCE, _MANAGER, _TECHNICIAN = "1001", "1003", "1004"
+_FINANCE, _MANAGER = "1001", "1003"
+TECHNICIAN = "1004"
 _ITEMS = {
     "property": {"category": "recurring", "held_for_others": False, "part_payment": True},
     "water": {"category": "agency", "held_for_others": True, "part_payment": False},
@@ -41,8 +41,8 @@ async def make_admin(stage: Stage) -> None:
     await stage.run("gatehouse-hub", *words, environment={"GATEHOUSE_PASSWORD": PASSWORD})
 
 
-async def seed(stage: Stage, world: World, tell: Callable[[str], None]) -> Seeded:
-    """Everything but meters: organisation, people, rooms, what they owe, lanes, tariffs, passes, guards, boxes."""
+async def seed_sites(stage: Stage, world: World) -> Seeded:
+    """Organisation, people, boxes with their lanes, tariffs, passes and guards."""
     await make_admin(stage)
     found = Seeded()
     people = {user.number: user for user in world.users}
@@ -55,19 +55,24 @@ async def seed(stage: Stage, world: World, tell: Callable[[str], None]) -> Seede
                 body = {"company": project.company, "code": project.code, "name": project.name, "kind": project.kind}
                 found.projects[project.code] = (await finance.must("POST", "/api/estate/projects", body))["id"]
         await _add_users(admin, [user for user in world.users if user.number != _FINANCE])
-    async with _as(stage, _TECHNICIAN) as technician:
-        for project in world.projects:
-            if project.box:
-                box = {"box": project.box, "project": found.projects[project.code]}
-                found.codes[project.box] = (await technician.must("POST", "/api/fleet/boxes", box))["code"]
+    sites = [project for project in world.projects if project.box]
+    async with _as(stage, TECHNICIAN) as technician:
+        for project in sites:
+            box = {"box": project.box, "project": found.projects[project.code]}
+            found.codes[project.box or ""] = (await technician.must("POST", "/api/fleet/boxes", box))["code"]
+    async with _as(stage, _MANAGER) as manager:
+        for project in sites:
+            guards = [user for user in world.users if (user.role, user.at) == ("guard", project.code)]
+            await _add_site(manager, found.projects[project.code], project, world.monthly[project.box or ""], guards)
+    return found
+
+
+async def seed_rooms(stage: Stage, world: World, projects: Mapping[str, int], tell: Callable[[str], None]) -> None:
+    """Rooms with their owners and what they owe."""
     async with _as(stage, _MANAGER) as manager:
         for project in world.projects:
-            tell(f"{project.name}：{len(project.rooms)} 户")
-            await _add_rooms(manager, found.projects[project.code], project)
-            if project.box:
-                guards = [user for user in world.users if (user.role, user.at) == ("guard", project.code)]
-                await _add_site(manager, found.projects[project.code], project, world.monthly[project.box], guards)
-    return found
+            await _add_rooms(manager, projects[project.code], project)
+            tell(f"{project.name}：{len(project.rooms)} 户，{sum(len(room.lines) for room in project.rooms)} 笔应收")
 
 
 async def plan_meters(
@@ -107,7 +112,7 @@ class _as:  # reads as a word: `async with _as(stage, "1001") as finance`
         return self._user
 
     async def __aexit__(self, *_: object) -> None:
-        await self._user.close()
+        await self._user.aclose()
 
 
 async def _add_users(admin: HubUser, users: Iterable[UserSeed]) -> None:
@@ -158,8 +163,6 @@ async def _add_site(
     monthly: Sequence[tuple[str, str]],
     guards: Sequence[UserSeed],
 ) -> None:
-    if project.box is None:
-        raise Refused("no_box", "这个项目没有盒子", "the project has no box")
     site = {
         "box": project.box,
         "lanes": [lane.model_dump(mode="json") for lane in project.lanes],

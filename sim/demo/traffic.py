@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,7 @@ HELPED = "司机呼叫，核对后放行"
 
 @dataclass
 class SiteTraffic:
-    """One site's vehicles. `inside` are those that came in through a lane of this run and may leave again."""
+    """One site's vehicles. `inside` are those that came in through a lane of this run: (plate, colour, when it may leave)."""
 
     box: Box
     site: Site
@@ -34,11 +35,12 @@ class SiteTraffic:
     monthly: Sequence[tuple[str, str]]
     rng: random.Random
     plates: Plates
-    inside: list[tuple[str, str]] = field(default_factory=list)
+    inside: list[tuple[str, str, float]] = field(default_factory=list)
     offline: bool = False
     paid: set[str] = field(default_factory=set)
     raised: int = 0
     _passed: dict[str, int] = field(default_factory=dict)
+    _stays: dict[str, float] = field(default_factory=dict)
 
     @property
     def cars_in(self) -> int:
@@ -60,20 +62,26 @@ class SiteTraffic:
     def lanes(self, direction: str) -> list[LaneConfig]:
         return [config for config in self.site.configs.values() if config.direction == direction]
 
-    def enter(self, lane: str) -> None:
-        """A vehicle arrives at an entry: every third has a monthly pass."""
-        outside = [car for car in self.monthly if car not in self.inside]
-        plate, colour = self.rng.choice(outside) if outside and self.rng.random() < 0.33 else self.plates.next()
+    def enter(self, lane: str, *, casual: bool | None = None, stays_s: float = 0) -> None:
+        """A vehicle arrives at an entry and will stay so long; left open, every third has a monthly pass."""
+        here = {plate for plate, _, _ in self.inside} | set(self._stays)
+        outside = [car for car in self.monthly if car[0] not in here]
+        if casual is None:
+            casual = self.rng.random() >= 0.33
+        plate, colour = self.plates.next() if casual or not outside else self.rng.choice(outside)
+        self._stays[plate] = stays_s
         self.site.lanes[lane].arrive(Vehicle(plate, colour))
 
     def leave(self, lane: str, *, stranger: bool = False) -> bool:
-        """A vehicle arrives at an exit; a stranger was inside before there was a box. False when nobody is inside."""
+        """A vehicle arrives at an exit; a stranger was inside before there was a box. False when nobody wants to leave yet."""
         if stranger:
             plate, colour = self.plates.next()
-        elif self.inside:
-            plate, colour = self.inside.pop(0)
         else:
-            return False
+            ready = next((car for car in self.inside if car[2] <= time.monotonic()), None)
+            if ready is None:
+                return False
+            self.inside.remove(ready)
+            plate, colour, _ = ready
         self.site.lanes[lane].arrive(Vehicle(plate, colour))
         return True
 
@@ -82,7 +90,8 @@ class SiteTraffic:
         for config in self.lanes("in"):
             passed = self.site.lanes[config.lane].passed
             for passage in passed[self._passed.get(config.lane, 0) :]:
-                self.inside.append((passage.plate, "green" if len(passage.plate) == 8 else "blue"))
+                leaves = time.monotonic() + self._stays.pop(passage.plate, 0)
+                self.inside.append((passage.plate, "green" if len(passage.plate) == 8 else "blue", leaves))
             self._passed[config.lane] = len(passed)
 
     async def serve_drivers(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from protocols.errors import Refused
 from protocols.money import Fen
 
 
@@ -23,14 +24,8 @@ class Guard:
 
     async def state(self, panel: str) -> dict[str, Any] | None:
         """What the panel shows; None while the box is away."""
-        try:
-            if self._token is None:
-                await self._login(panel)
-            answer = await self.client.get(f"{panel}/panel/state", headers=self._headers(), timeout=3)
-        except httpx.HTTPError:
-            return None
-        if answer.status_code == 401:
-            self._token = None
+        answer = await self._ask("GET", f"{panel}/panel/state", panel, None)
+        if answer is None or answer.is_error:
             return None
         found: dict[str, Any] = answer.json()
         return found
@@ -38,25 +33,34 @@ class Guard:
     async def take_cash(self, panel: str, lane: str, stay: str, due: Fen) -> bool:
         """Take exactly what is shown and let the car out."""
         body = {"stay": stay, "tendered_fen": due, "key": f"{stay}-{due}"}
-        try:
-            answer = await self.client.post(f"{panel}/panel/lanes/{lane}/cash", json=body, headers=self._headers(), timeout=5)
-        except httpx.HTTPError:
-            return False
-        if answer.is_success:
+        answer = await self._ask("POST", f"{panel}/panel/lanes/{lane}/cash", panel, body)
+        if answer is not None and answer.is_success:
             self.cash[stay] = due
-        return answer.is_success
+            return True
+        return False
 
     async def raise_arm(self, panel: str, lane: str, reason: str) -> bool:
         """Raise the arm by hand, with a reason (L-11)."""
         body = {"reason": reason, "key": uuid.uuid4().hex}
+        answer = await self._ask("POST", f"{panel}/panel/lanes/{lane}/raise", panel, body)
+        return answer is not None and answer.is_success
+
+    async def _ask(self, method: str, url: str, panel: str, body: Any) -> httpx.Response | None:
+        """One request, logged in; a panel that was restarted is logged in to again. None while the box is away."""
         try:
-            answer = await self.client.post(f"{panel}/panel/lanes/{lane}/raise", json=body, headers=self._headers(), timeout=5)
+            for _ in range(2):
+                if self._token is None:
+                    await self._login(panel)
+                answer = await self.client.request(method, url, json=body, headers=self._headers(), timeout=5)
+                if answer.status_code != 401:
+                    return answer
+                self._token = None
         except httpx.HTTPError:
-            return False
-        return answer.is_success
+            pass
+        return None
 
     async def _login(self, panel: str) -> None:
-        answer = await self.client.post(f"{panel}/panel/login", json={"number": self.number, "pin": self.pin}, timeout=3)
+        answer = await self.client.post(f"{panel}/panel/login", json={"number": self.number, "pin": self.pin}, timeout=5)
         if answer.is_success:
             self._token = str(answer.json()["token"])
 
@@ -91,10 +95,11 @@ class HubUser:
         """A writing request that has to succeed."""
         answer = await self.send(method, path, body)
         if answer.is_error:
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
+            detail = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+            raise Refused("hub_refused", "总部没有同意", detail)
         return answer.json() if answer.content else None
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self.client.aclose()
 
 
@@ -108,8 +113,10 @@ class Cashier:
     taken: dict[str, Fen] = field(default_factory=dict)
     doubled: int = 0
 
-    async def collect(self, room: int, twice: bool = False) -> bool:
-        """Take everything the room owes in cash. `twice`: the impatient second click with the same key (C-06)."""
+    async def collect(self, code: str, twice: bool = False) -> bool:
+        """Find the room by the digits of its code, take everything it owes in cash. `twice`: a second, impatient click (C-06)."""
+        found = await self.user.get("/api/estate/rooms", project=self.project, q=code.replace("-", ""))
+        room = next(one["id"] for one in found if one["code"] == code)
         lines = await self.user.get("/api/counter/open-lines", project=self.project, room=room)
         due = sum(line["due_fen"] for line in lines["lines"])
         if not due:

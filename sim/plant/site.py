@@ -11,11 +11,12 @@ import httpx
 
 from protocols.wiring import LaneConfig
 from sim.plant.camera import Camera
-from sim.plant.lane import LanePlant
+from sim.plant.lane import LOOP_A, LanePlant
 from sim.plant.pins import PinServer
 from sim.plant.vehicle import Vehicle
 
 STEP_MS = 20
+PUSH_AGAIN_S = 0.3
 
 
 class Site:
@@ -71,9 +72,12 @@ class Site:
                 self._keep(self._push(name, lane.reads.pop(0)))
 
     async def _push(self, lane: str, vehicle: Vehicle) -> bool:
-        if self.camera_base is None:
-            return False
-        return await self._cameras[lane].push(self.camera_base, vehicle, self._now())
+        """A camera whose box is away tries again as long as the vehicle stands before it."""
+        while vehicle in self.lanes[lane].inside and vehicle.covers(*LOOP_A):
+            if self.camera_base and await self._cameras[lane].push(self.camera_base, vehicle, self._now()):
+                return True
+            await asyncio.sleep(PUSH_AGAIN_S)
+        return False
 
     def _keep(self, work: Coroutine[None, None, object]) -> None:
         task: asyncio.Task[object] = asyncio.create_task(work)
