@@ -98,15 +98,22 @@ async def project(tx: Tx, code: str) -> tuple[int, int] | None:
 
 
 async def add_user(
-    tx: Tx, company_id: int | None, number: str, name: str, phone: str | None, password_hash: str, at: datetime, by: str
+    tx: Tx,
+    place: tuple[int | None, int | None],
+    number: str,
+    name: str,
+    phone: str | None,
+    password_hash: str,
+    at: datetime,
+    by: str,
 ) -> int | None:
-    """None when the number is taken, by whomever."""
+    """A person of a (company, project), a company or the group; None when the number is taken, by whomever."""
     row = await tx.fetch_one(
         """
-        INSERT INTO users (company_id, number, name, phone, password_hash, created_at, created_by)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (number) DO NOTHING RETURNING id
+        INSERT INTO users (company_id, project_id, number, name, phone, password_hash, created_at, created_by)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (number) DO NOTHING RETURNING id
         """,
-        (company_id, number, name, phone, password_hash, at, by),
+        (*place, number, name, phone, password_hash, at, by),
     )
     return None if row is None else int(row["id"])
 
@@ -121,9 +128,9 @@ async def grant(tx: Tx, user_id: int, code: str, company: int | None, project: i
     )
 
 
-async def roles_of(tx: Tx, user_id: int) -> list[dict[str, Any]]:
-    """role, company_id, project_id of each grant in scope."""
-    return await tx.fetch_all("SELECT role, company_id, project_id FROM user_roles WHERE user_id = %s ORDER BY role", (user_id,))
+async def may_disable(tx: Tx, user_id: int, other: int) -> bool:
+    row = await tx.fetch_one("SELECT access_may_disable(%s, %s) AS may", (user_id, other))
+    return bool(row and row["may"])
 
 
 async def users(tx: Tx) -> list[dict[str, Any]]:
@@ -139,7 +146,7 @@ async def users(tx: Tx) -> list[dict[str, Any]]:
 
 
 async def user(tx: Tx, user_id: int) -> dict[str, Any] | None:
-    return await tx.fetch_one("SELECT id, company_id, number, name, status FROM users WHERE id = %s", (user_id,))
+    return await tx.fetch_one("SELECT id, company_id, project_id, number, name, status FROM users WHERE id = %s", (user_id,))
 
 
 async def set_status(tx: Tx, user_id: int, status: str) -> None:

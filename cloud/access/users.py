@@ -26,7 +26,7 @@ async def create_admin(db: Database, *, group: str, number: str, name: str, pass
     hashed = await hash_password(password)
     async with db.tx(await everything(db)) as tx:
         await store.set_group(tx, group)
-        made = await store.add_user(tx, None, number, name, None, hashed, at, SYSTEM.number)
+        made = await store.add_user(tx, (None, None), number, name, None, hashed, at, SYSTEM.number)
         if made is None:
             raise _taken(number)
         await store.grant(tx, made, "hq_admin", None, None, at, SYSTEM.number)
@@ -51,7 +51,7 @@ async def add_user(tx: Tx, principal: Principal, new: NewUser, hashed: str, at: 
     assert principal.user_id is not None
     if not await store.may_grant(tx, principal.user_id, role.code, company, project):
         raise NotAllowed("may_not_grant", f"您不能授予{role.name}", f"{role.code} is not yours to give there", field="role")
-    made = await store.add_user(tx, company, new.number, new.name, new.phone, hashed, at, principal.number)
+    made = await store.add_user(tx, (company, project), new.number, new.name, new.phone, hashed, at, principal.number)
     if made is None:
         raise _taken(new.number)
     await store.grant(tx, made, role.code, company, project, at, principal.number)
@@ -96,17 +96,13 @@ async def disable_user(tx: Tx, principal: Principal, user_id: int, reason: str, 
     if user_id == principal.user_id:
         raise Refused("self", "不能停用自己", "one cannot disable oneself", field="user")
     assert principal.user_id is not None
-    roles = await store.roles_of(tx, user_id)
-    for one in roles:
-        if not await store.may_grant(tx, principal.user_id, one["role"], one["company_id"], one["project_id"]):
-            raise NotAllowed("may_not_grant", "您不能停用这个用户", "not all their roles are yours to take", field="user")
+    if not await store.may_disable(tx, principal.user_id, user_id):
+        raise NotAllowed("may_not_grant", "您不能停用这个用户", "not all their roles are yours to take", field="user")
     await store.set_status(tx, user_id, "disabled")
     await store.close_sessions(tx, user_id)
-    where = roles[0] if len(roles) == 1 else {"company_id": found["company_id"], "project_id": None}
-    await audit(
-        tx, principal, "user.disable", f"user:{user_id}", {"status": found["status"]}, {"status": "disabled"}, reason, at=at,
-        company_id=where["company_id"], project_id=where["project_id"],
-    )  # fmt: skip
+    change = {"status": found["status"]}, {"status": "disabled"}
+    place = {"company_id": found["company_id"], "project_id": found["project_id"]}
+    await audit(tx, principal, "user.disable", f"user:{user_id}", *change, reason, at=at, **place)
 
 
 async def change_password(tx: Tx, principal: Principal, hashed: str, at: datetime) -> None:

@@ -223,7 +223,7 @@ async def add_person(hub: Hub, number: str, role: str, company: int | None, proj
             row = await tx.fetch_one("SELECT company_id FROM projects WHERE id = %s", (project,))
             assert row is not None
             company = row["company_id"]
-        made = await store.add_user(tx, company, number, f"测试{number}", None, _HASH, NOON, "test")
+        made = await store.add_user(tx, (company, project), number, f"测试{number}", None, _HASH, NOON, "test")
         if made is None:
             row = await tx.fetch_one("SELECT id FROM users WHERE number = %s", (number,))
             assert row is not None

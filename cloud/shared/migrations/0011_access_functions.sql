@@ -96,6 +96,14 @@ create function access_may_grant(p_user int, p_role text, p_company int, p_proje
           and (g.company_id is null or g.company_id = p_company and (g.project_id is null or g.project_id = p_project)))
 $$;
 
+-- Whether every role of a person is the other's to give, and so to take. Roles above may lie outside the other's scope.
+create function access_may_disable(p_user int, p_target int) returns boolean
+    language sql stable security definer set search_path = public, pg_temp as $$
+    select not exists (
+        select from user_roles g
+        where g.user_id = p_target and not access_may_grant(p_user, g.role, g.company_id, g.project_id))
+$$;
+
 -- A session by its token: 30 minutes idle, 12 hours at most (Y-11). No row: nobody. Seen is written once a minute at most.
 create function access_session(p_token bytea, p_now timestamptz, p_permission text)
     returns table (user_id int, number text, name text, csrf text,
