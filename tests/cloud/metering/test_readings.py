@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from cloud.metering import service as metering
+from cloud.metering import store
 from cloud.shared.db import Scope
 from protocols.errors import Refused
 from tests.support.metering import number, read, round_of, set_up
@@ -187,21 +189,44 @@ async def test_the_days_readings_by_project(money_db):
     ]  # fmt: skip
 
 
-async def test_readings_are_stored_by_the_thousand(money_db):
-    """DESIGN 9: far above what a box sends; the floor here is for a busy machine."""
-    meters, rounds = 200, 100
-    events = []
-    for r in range(rounds):
-        items = [read(n, f"{r}.{n}", NOON - timedelta(minutes=r)) for n in range(1, meters + 1)]
-        events.append(round_of(*items, minutes=-r))
+async def test_storing_rounds_costs_little_more_than_copying_their_rows(money_db):
+    """DESIGN 9: readings stored a second, against staged COPY alone in the same run (there through the broker: 0.4)."""
+    meters, batch, batches = 200, 15, 6
+    took = {"rounds": [], "copy": []}
     async with money_db.tx(EAST) as tx:
         await set_up(tx, meters)
-        await metering.on_readings(tx, events[:1])
-        began = time.perf_counter()
-        for start in range(1, rounds, 10):
-            await metering.on_readings(tx, events[start : start + 10])
-        took = time.perf_counter() - began
-        assert (await metering.counts(tx))["readings"] == meters * rounds
-    rate = meters * (rounds - 1) / took
-    print(f"{rate:,.0f} readings/s")
-    assert rate > 10_000
+        await metering.on_readings(tx, [round_of(*(read(n) for n in range(1, meters + 1)))])
+        register = await tx.fetch_one("SELECT min(id) AS id, min(round_id) AS round FROM meter_registers, meter_readings")
+        for part in range(batches):
+            minutes = [1 + part * batch + n for n in range(batch)]
+            events = [_round(meters, minute) for minute in minutes]
+            began = time.perf_counter()
+            await metering.on_readings(tx, events)
+            took["rounds"].append(time.perf_counter() - began)
+            start = NOON - timedelta(days=part + 2)
+            rows = [(register["id"], register["round"], start + timedelta(seconds=n), f"{n}.5", 0) for n in range(meters * batch)]
+            began = time.perf_counter()
+            await store.add_readings(tx, 1, 11, rows)
+            took["copy"].append(time.perf_counter() - began)
+        assert (await metering.counts(tx))["readings"] == meters + 2 * meters * batch * batches
+    ratio = min(took["copy"]) / min(took["rounds"])
+    print(f"{meters * batch / min(took['rounds']):,.0f} readings/s, {ratio:.2f} of COPY alone")
+    assert ratio > 0.2
+
+
+def _round(meters: int, minutes: int):
+    items = [read(n, f"{minutes}.{n}", NOON - timedelta(minutes=minutes)) for n in range(1, meters + 1)]
+    return round_of(*items, minutes=-minutes)
+
+
+@pytest.mark.parametrize("rounds", [1, 12], ids=["in one statement", "staged"])
+async def test_both_ways_of_storing_count_what_is_new(money_db, rounds):
+    async with money_db.tx(EAST) as tx:
+        await set_up(tx, 200)
+        events = [_round(200, minute) for minute in range(rounds)]
+        await metering.on_readings(tx, events)
+        again = [round_of(*events[0].body.items, epoch=OTHER_EPOCH), *(_round(200, 100 + n) for n in range(rounds))]
+        tx.told.clear()
+        await metering.on_readings(tx, again)
+        assert (await metering.counts(tx))["readings"] == 400 * rounds
+        assert [json.loads(text)["n"] for text in tx.told] == [200 * rounds]
