@@ -12,6 +12,9 @@ want chromium chromium
 want fusermount3 fuse3
 want pdftotext poppler-utils
 ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc >/dev/null 2>&1 || need="$need fonts-noto-cjk"
+if [ -n "${CI:-}" ]; then # a second PostgreSQL beside the wheel's
+    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need="$need postgresql"
+fi
 [ -z "$need" ] && exit 0
 line="apt-get install -y --no-install-recommends$need"
 as=""
