@@ -25,7 +25,6 @@ from cloud.shared.hub import Hub
 from cloud.shared.live import Live
 from cloud.shared.settings import Settings
 from cloud.shared.static_files import KeptFiles
-from protocols.errors import NotAllowed
 from protocols.uplink.events import Payment
 
 router = APIRouter(include_in_schema=False)
@@ -43,6 +42,7 @@ _ROUTERS = (
     "cloud.counter.pages",
     "cloud.reports.pages",
     "cloud.reports.pages_receipts",
+    "cloud.reports.pages_sites",
     "cloud.fleet.pages",
 )
 
@@ -116,9 +116,7 @@ async def home(request: Request) -> Response:
     if user is None:
         return RedirectResponse("/login", 303)
     menu = pages.menu_of(user)
-    if not menu:
-        raise NotAllowed("no_page", "您的角色在总部控制台没有页面", "this person's roles have no page here")
-    return RedirectResponse(menu[0].url, 303)
+    return RedirectResponse(menu[0].url if menu else "/welcome", 303)
 
 
 def _routers() -> Sequence[APIRouter]:

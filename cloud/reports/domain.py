@@ -139,6 +139,8 @@ def day_of(
     for row in suspense:
         projects[row["project_id"]].suspense_fen += row["amount_fen"]
     for row in boxes:
+        if row["claimed_at"] is None:
+            continue
         one = projects[row["project_id"]]
         one.boxes += 1
         one.boxes_up += row["state"] == "online" and row["quarantined_at"] is None

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.shared import pages
+from cloud.shared.pages import problem_page, wants_page
 from protocols.errors import Conflict, GatehouseError, NotAllowed, NotFound, Refused, Retry
 
 log = structlog.get_logger()
@@ -63,7 +64,9 @@ def status_of(problem: GatehouseError) -> int:
 
 
 def problem_document(request: Request, status: int, code: str, zh: str, en: str = "", **facts: object) -> Response:
-    """An RFC 9457 document: `title` and `detail` in Chinese, `en` in English, our stable `code`, the trace id."""
+    """An RFC 9457 document: `title` and `detail` in Chinese, `en` in English, our stable `code`, the trace id; a page for a browser."""
+    if wants_page(request):
+        return problem_page(request, status, _WORDS.get(status, zh), zh, trace_of(request.scope))
     if status in (301, 302, 303, 307):
         return Response(status_code=status)
     if _wants_page(request):

@@ -101,10 +101,22 @@ def home_of(user: Viewer) -> str:
 
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A template of `<slice>/templates`, named '<slice>/<file>', as an answer that no cache keeps."""
-    settings = request.app.state.hub.settings
-    demo = bool(getattr(settings, "demo", False))
+    hub = getattr(request.app.state, "hub", None)
+    demo = hub is not None and hub.settings.demo
     html = environment().get_template(name).render(request=request, demo=demo, **context)
     return HTMLResponse(html, status, {"cache-control": "no-store"})
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person with a browser asks, not a program."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def problem_page(request: Request, status: int, title: str, text: str, trace: str) -> HTMLResponse:
+    """An error as a page: what happened, the way on, the number to report in groups of four (N-10)."""
+    number = "-".join(trace[start : start + 4].upper() for start in range(0, len(trace), 4))
+    context = {"title": title, "text": text, "trace": number if status >= 500 else "", "again": status >= 500}
+    return render(request, "shared/problem.html", status=status, **context)
 
 
 @cache
@@ -119,6 +131,7 @@ def environment() -> Environment:
         "big": big,
         "clock": clock,
         "short": short,
+        "full": full,
         "day": day,
         "plate": plate_chip,
         "tender": lambda name: TENDERS.get(name, name),
@@ -174,6 +187,11 @@ def short(instant: datetime | None, today: date | None = None) -> str:
         return ""
     local = civil(instant)
     return f"{local:%H:%M}" if local.date() == today else f"{local:%m-%d %H:%M}"
+
+
+def full(instant: datetime) -> str:
+    """'2026-11-24 09:47:32'."""
+    return f"{civil(instant):%Y-%m-%d %H:%M:%S}"
 
 
 def day(value: date) -> str:

@@ -63,7 +63,7 @@ async def site(hub, *, now: datetime = NOW, passages: int = 6) -> None:
     async with hub.db.tx(BOTH) as tx:
         await parked.set_up(tx)
         await metered.set_up(tx)
-        plates = ("京A12345", "京AD12345", "沪B6A123", "粤B12345学", None, "京F67890")
+        plates = ("京A12345", "京AD12345", "沪B6A123", "粤B1234学", None, "京F67890")
         for n in range(passages):
             at = now - timedelta(minutes=3 * (passages - n), seconds=17)
             when = {"at": at, "received_at": at + timedelta(seconds=1)}

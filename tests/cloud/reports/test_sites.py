@@ -87,3 +87,17 @@ async def test_meters_show_their_newest_reading_and_the_day(hub, hub_client):
     assert "8,126.44" in html and "度" in html and "27 <span" in html
     assert "3/3 块" in (await hub_client.get("/today")).text
     assert "fq-e001" not in (await hub_client.get("/meters?at=p21")).text
+
+
+async def test_a_browser_gets_its_errors_as_pages(hub_client):
+    """UI 11, UI 16: what happened, in words, and a way on; programs get the problem document."""
+    await hub_client.log_in("cashier", project=11)
+    browser = {"accept": "text/html,application/xhtml+xml"}
+    page = await hub_client.get("/today", headers=browser)
+    assert page.status_code == 403 and "没有这个权限" in page.text and 'href="/"' in page.text
+    assert (await hub_client.get("/receipts/99", headers=browser)).text.count("没有这张收据") == 1
+    assert (await hub_client.get("/nowhere", headers=browser)).status_code == 404
+    assert (await hub_client.get("/today")).headers["content-type"] == "application/problem+json"
+    async with hub_client.another() as other:
+        answer = await other.get("/desk", headers=browser)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/desk")
