@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import struct
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,9 @@ PROTOCOLS: Mapping[str, Try] = {
     "mbus": mbus.try_case,
 }
 """What `decode` and `encode` know."""
+
+WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
+"""What a case of the wrong shape does to code that expects the right one."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +78,7 @@ def answer(trier: Try, line: str | bytes) -> dict[str, Any]:
     """The answer to one line, its error included: a bad line never stops the next."""
     try:
         case = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"error": "bad_json", "zh": "不是 JSON"}
     if not isinstance(case, dict):
         return {"error": "bad_case", "zh": "一行是一个 JSON 对象"}
@@ -82,7 +86,7 @@ def answer(trier: Try, line: str | bytes) -> dict[str, Any]:
         return trier(case)
     except Refused as refused:
         return _refused(refused)
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+    except WRONG as error:
         return {"error": "bad_case", "zh": "用例的写法不对", "en": f"{type(error).__name__}: {error}"}
 
 
@@ -103,7 +107,7 @@ def _by_hand(verb: str, protocol: str, words: Sequence[str]) -> int:
     except Refused as refused:
         print(f"{refused.code}：{refused.zh}（{refused.en}）", file=sys.stderr)
         return 2
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+    except WRONG as error:
         print(f"bad_case：写法不对（{error}）", file=sys.stderr)
         return 2
     print(found["hex"] if verb == "encode" else json.dumps(found, ensure_ascii=False, indent=1))

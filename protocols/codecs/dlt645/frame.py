@@ -138,8 +138,8 @@ class StreamDecoder:
     def flush(self) -> list[Frame]:
         """Give the unfinished candidate up and look for frames inside what is held."""
         frames: list[Frame] = []
+        self.rejected += bool(self._held)
         while self._held:
-            self.rejected += 1
             self._held = self._held[1:]
             frames += self.feed(b"")
         return frames

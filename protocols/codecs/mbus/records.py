@@ -176,11 +176,11 @@ def _data(kind: int, reader: _Reader) -> bytes | None:
         return reader.take(_INTEGERS.get(kind) or _DIGITS[kind])
     if kind == 5:
         return reader.take(4)
+    if kind == 15:
+        raise problem("unsupported", "a reserved data field")
     length = reader.byte()
     if length <= 0xBF:
         return reader.take(length)
-    if length <= 0xDF:
-        return reader.take(length & 0x0F)
     raise problem("unsupported", f"variable length {length:02X}")
 
 

@@ -59,7 +59,7 @@ class Request:
     values: tuple[int, ...] = ()
 
     def pdu(self) -> bytes:
-        """Refused `bad_address` (unit, register), `bad_value` (count, value), `unsupported` (function)."""
+        """Refused `bad_address` (unit, register), `bad_value` (count, value), `too_long`, `unsupported` (function)."""
         if not 0 <= self.unit <= 255:
             raise problem("bad_address", f"unit {self.unit}", field="unit")
         if not 0 <= self.address <= 0xFFFF or (self.function in _MOST and self.address + self.count > 0x10000):
@@ -71,7 +71,7 @@ class Request:
         if most is None:
             raise problem("unsupported", f"function {self.function}", field="function")
         if not 1 <= self.count <= most:
-            raise problem("bad_value", f"count {self.count}", field="count")
+            raise problem("bad_value" if self.count < 1 else "too_long", f"count {self.count}", field="count")
         head += struct.pack(">H", self.count)
         return head + self._many() if self.function in _MANY else head
 
@@ -175,13 +175,11 @@ def decode_rtu(frame: bytes) -> Response:
     """One whole answer. Refused `truncated`, `trailing`, `bad_checksum`, and as `decode_pdu`."""
     if len(frame) < 4:
         raise problem("truncated", "an answer has at least four bytes")
+    wanted = expected_length(frame) or 0
+    if 5 <= wanted < len(frame) and crc(frame[: wanted - 2]) == frame[wanted - 2 : wanted]:
+        raise problem("trailing", f"{len(frame) - wanted} bytes after the answer")
     if crc(frame[:-2]) != frame[-2:]:
-        wanted = expected_length(frame) or 0
-        if len(frame) < wanted:
-            raise problem("truncated", f"{wanted} bytes announced, {len(frame)} found")
-        if 5 <= wanted < len(frame) and crc(frame[: wanted - 2]) == frame[wanted - 2 : wanted]:
-            raise problem("trailing", f"{len(frame) - wanted} bytes after the answer")
-        raise problem("bad_checksum", "CRC does not fit")
+        raise problem("truncated" if len(frame) < wanted else "bad_checksum", f"{wanted} bytes announced, {len(frame)} found")
     return decode_pdu(frame[0], frame[1:-2])
 
 
