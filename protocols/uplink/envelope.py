@@ -31,14 +31,18 @@ class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Event(_Wire):
+class Event(BaseModel):
     """One event. `(box, stream, epoch, seq)` is its identity; `prev` is the hash of its predecessor, GENESIS for seq 1.
+
+    Fields that a later version may add are passed over: the line is kept as it came, and `v` says whether its body can be read.
 
     v          schema version of `body`
     epoch      64 random bits as 16 hex digits, made with the store
     boot       id of this boot; `mono_ms` counts from its start and never jumps
     at         wall clock, ISO 8601 with offset; `clock` says how far to trust it, `clock_error_ms` bounds it where known
     """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     v: int = Field(ge=1)
     box: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{2,39}$")
