@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.access.service import Principal, require
+from cloud.access.service import Principal, audit, require
+from cloud.estate import service as estate
 from cloud.metering import service as metering
 from protocols.time import iso
 from protocols.wiring import BusConfig
@@ -29,12 +30,12 @@ class MeterInput(_Input):
 
     number: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")
     kind: metering.MeterKind
-    name: str = Field(min_length=1, max_length=60)
-    room: str | None = Field(default=None, max_length=40)
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")
+    room: str | None = Field(default=None, max_length=40, pattern=r"^[^\x00-\x1f]+$")
 
 
 class PlanInput(_Input):
-    box: str = Field(max_length=40)
+    box: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
     meters: list[MeterInput] = Field(max_length=5_000)
     buses: list[BusConfig] = Field(max_length=64)
 
@@ -46,6 +47,11 @@ async def put_plan(project: int, body: PlanInput, request: Request, user: Writer
     meters = [metering.Meter(one.number, one.kind, one.name, one.room) for one in body.meters]
     async with hub.db.tx(user.scope) as tx:
         added = await metering.put_plan(tx, project, body.box, meters, body.buses, user.number, hub.clock.now())
+        company = (await estate.get_project(tx, project)).company_id
+        after = {"meters": len(meters), "added": added, "buses": [bus.bus for bus in body.buses]}
+        where = f"box:{body.box}"
+        now = hub.clock.now()
+        await audit(tx, user, "metering.plan", where, None, after, "", at=now, company_id=company, project_id=project)
     return {"added": added, "known": len(meters) - added}
 
 

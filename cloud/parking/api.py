@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.access.service import Principal, require
+from cloud.access.service import Principal, audit, require
+from cloud.estate import service as estate
 from cloud.parking import service as parking
+from cloud.shared.db import Tx
+from cloud.shared.hub import Hub
 from protocols.plate import normalise
 from protocols.time import iso
 from protocols.wiring import CalendarDocument, LaneConfig, PassEntry, StaffEntry
 
 router = APIRouter()
 
+PLATES_AUDITED = 40
+LaneName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,40}$")]
 TariffWriter = Annotated[Principal, Depends(require("tariff.write"))]
 ListWriter = Annotated[Principal, Depends(require("list.write"))]
 LaneReader = Annotated[Principal, Depends(require("lane.read"))]
@@ -28,7 +35,7 @@ class _Input(BaseModel):
 class SiteInput(_Input):
     """A box's lanes; tariff id -> rules as `protocols.tariff` reads them; the calendar."""
 
-    box: str = Field(max_length=40)
+    box: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
     lanes: list[LaneConfig] = Field(max_length=64)
     tariffs: dict[str, dict[str, Any]] = Field(max_length=50)
     calendar: CalendarDocument
@@ -42,12 +49,12 @@ class PassesInput(_Input):
 class GuardInput(_Input):
     project: int
     number: str = Field(pattern=r"^[A-Za-z0-9-]{1,20}$")
-    name: str = Field(min_length=1, max_length=40)
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f]+$")
     pin: str = Field(max_length=12)
 
 
 class OrderInput(_Input):
-    stay: str = Field(min_length=1, max_length=80)
+    stay: str = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")
     fee_fen: int
 
 
@@ -56,8 +63,15 @@ async def put_site(project: int, body: SiteInput, request: Request, user: Tariff
     """Lanes, tariff versions and calendar of a site; stored and published to its boxes in one step (K-20, L-37)."""
     hub = request.app.state.hub
     site = parking.Site(project, body.box, body.lanes, body.tariffs, body.calendar)
+    after = {
+        "box": body.box,
+        "lanes": [lane.lane for lane in body.lanes],
+        "tariffs": sorted(f"{name}@{rules.get('version')}" for name, rules in body.tariffs.items()),
+    }
     async with hub.db.tx(user.scope) as tx:
-        return {"documents": await parking.put_site(tx, site, user.number, hub.clock.now())}
+        documents = await parking.put_site(tx, site, user.number, hub.clock.now())
+        await _audit(tx, hub, user, "parking.site", project, f"box:{body.box}", after)
+    return {"documents": documents}
 
 
 @router.post("/api/parking/passes")
@@ -66,6 +80,9 @@ async def put_passes(body: PassesInput, request: Request, user: ListWriter) -> d
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
         added = await parking.put_passes(tx, body.project, body.entries, user.number, hub.clock.now())
+        after = {"added": added, "entries": Counter(entry.category for entry in body.entries)}
+        plates = " ".join(entry.plate for entry in body.entries[:PLATES_AUDITED])
+        await _audit(tx, hub, user, "parking.passes", body.project, "passes", after, plates=plates)
     return {"added": added, "known": len(body.entries) - added}
 
 
@@ -76,7 +93,10 @@ async def remove_passes(
     """Take a plate off the lists (K-05)."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        return {"ended": await parking.remove_passes(tx, project, plate, category, user.number, hub.clock.now())}
+        ended = await parking.remove_passes(tx, project, plate, category, user.number, hub.clock.now())
+        after = {"ended": ended, "category": category}
+        await _audit(tx, hub, user, "parking.passes_end", project, "passes", after, plates=plate)
+    return {"ended": ended}
 
 
 @router.post("/api/parking/guards")
@@ -86,6 +106,7 @@ async def put_guard(body: GuardInput, request: Request, user: ListWriter) -> dic
     staff = StaffEntry(number=body.number, name=body.name, pin=body.pin)
     async with hub.db.tx(user.scope) as tx:
         await parking.put_guard(tx, body.project, staff, user.number, hub.clock.now())
+        await _audit(tx, hub, user, "parking.guard", body.project, f"guard:{body.number}", {}, name=body.name)
     return {"number": body.number, "name": body.name}
 
 
@@ -112,7 +133,7 @@ async def stays(
 
 
 @router.get("/api/d/lanes/{lane}")
-async def due(lane: str, request: Request) -> dict[str, Any]:
+async def due(lane: LaneName, request: Request) -> dict[str, Any]:
     """What the vehicle at a lane owes now, for whoever scans its code; 404 `nothing_due` (K-25)."""
     db = request.app.state.hub.db
     async with db.tx(await parking.lane_scope(db, lane)) as tx:
@@ -127,12 +148,23 @@ async def due(lane: str, request: Request) -> dict[str, Any]:
 
 
 @router.post("/api/d/lanes/{lane}/order")
-async def order(lane: str, body: OrderInput, request: Request) -> dict[str, Any]:
+async def order(lane: LaneName, body: OrderInput, request: Request) -> dict[str, Any]:
     """An order over what is due; `fee_fen` is what the driver saw and is only compared (422 `fee_changed`)."""
     hub = request.app.state.hub
     async with hub.db.tx(await parking.lane_scope(hub.db, lane)) as tx:
         placed = await parking.order(tx, lane, body.stay, body.fee_fen, hub.clock.now())
     return {"order": placed.order_no, "amount_fen": placed.amount_fen}
+
+
+async def _audit(
+    tx: Tx, hub: Hub, user: Principal, action: str, project: int, object: str, after: Mapping[str, object], **personal: str
+) -> None:
+    """Who changed what a site decides by; the chain stays locked, so last (Y-13)."""
+    company = (await estate.get_project(tx, project)).company_id
+    now = hub.clock.now()
+    await audit(
+        tx, user, action, object, None, after, "", at=now, company_id=company, project_id=project, personal=personal
+    )
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from protocols.wiring import (
     TariffsDocument,
 )
 
+_LANE = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
+_TEXT = re.compile(r"[^\x00-\x1f]{1,40}")
 LONGEST_FREE = timedelta(days=366)
 """VIP and free entries run out within a year (K-04); the last day is included."""
 KEPT_AFTER = timedelta(days=62)
@@ -60,9 +63,8 @@ def read_rules(text: str) -> tariff.TariffRules:
 async def put_site(tx: Tx, site: Site, user: str, now: datetime) -> list[str]:
     """Store a site and publish it to its boxes; what a box holds already changes nothing. The names of the documents.
 
-    Refused `bad_tariff` and the codes of `protocols.tariff`, `bad_calendar`, `lane_twice`, `no_tariff`, `tariff_misnamed`,
-    `old_version`, `not_ahead`;
-    NotFound `project_not_found`, `box_not_found`; Conflict `lane_taken`, `tariff_changed`.
+    Refused `bad_tariff` and the codes of `protocols.tariff`, `bad_calendar`, `lane_twice`, `bad_lane`, `no_tariff`,
+    `tariff_misnamed`, `old_version`, `not_ahead`; NotFound `project_not_found`, `box_not_found`; Conflict `lane_taken`, `tariff_changed`.
     """
     project = await estate.get_project(tx, site.project_id)
     by = By(project.company_id, site.project_id, user, now)
@@ -90,6 +92,10 @@ async def _check_lanes(tx: Tx, site: Site) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise Refused("lane_twice", f"车道 {twice} 出现了两次", f"lane {twice} comes twice", field="lanes")
+    for lane in site.lanes:
+        if not _LANE.fullmatch(lane.lane) or not all(_TEXT.fullmatch(text) for text in (lane.name, lane.zone)):
+            zh = f"车道编号写成 n-out 这样，名称不超过 40 个字：{lane.lane}"
+            raise Refused("bad_lane", zh, "a lane's code or name is not well formed", field="lanes")
     known = {read_rules(text).id for text in await store.tariffs(tx, site.project_id)}
     for lane in site.lanes:
         if lane.tariff not in known:

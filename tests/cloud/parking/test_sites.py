@@ -110,6 +110,8 @@ async def test_an_older_version_is_refused_once_there_is_a_newer(money_db):
     [
         ({"lanes": [lane(), lane()]}, "lane_twice"),
         ({"lanes": [lane(tariff="weekend")]}, "no_tariff"),
+        ({"lanes": [lane("北门")]}, "bad_lane"),
+        ({"lanes": [lane(name="a\x00b")]}, "bad_lane"),
         ({"calendar": CalendarDocument(holidays=("01.10.",), makeup_workdays=(), weekend_is_holiday_price=False)}, "bad_tariff"),
         ({"box": "nobody-01"}, "box_not_found"),
         ({"project_id": 99}, "project_not_found"),
