@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-_NOT_ON_A_BOX = ("rich", "watchfiles", "uvloop", "httptools")
+_NOT_ON_A_BOX = ("greenlet", "rich", "watchfiles", "uvloop", "httptools")
 """Libraries that others load when they happen to be installed (structlog, uvicorn): 8 MB that a box has no use for."""
 
 _M_ARENA_MAX = -8
