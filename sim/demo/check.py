@@ -97,7 +97,8 @@ class Check:
 
     async def _cut(self) -> None:
         """The first site loses the world for a while; drivers there pay the guard in cash."""
-        box, traffic = next(iter(self.play.traffic.items()))
+        box = self.play.boxes[0]
+        traffic = self.play.traffic[box]
         await asyncio.sleep(self._timing.cut_after)
         self.play.tell(f"{box} 断网")
         began = time.monotonic()
@@ -114,7 +115,8 @@ class Check:
 
     async def _kill(self) -> None:
         """kill -9 of the last site's box while its arms are down: what passes a box that is not there, no box can count."""
-        box, traffic = list(self.play.traffic.items())[-1]
+        box = self.play.boxes[-1]
+        traffic = self.play.traffic[box]
         await asyncio.sleep(self._timing.kill_after)
         self._held = box
         await until(lambda: arms_down(traffic), 30)

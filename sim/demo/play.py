@@ -90,6 +90,11 @@ class Play:
             if hasattr(self, client):
                 await getattr(self, client).aclose()
 
+    @property
+    def boxes(self) -> list[str]:
+        """In the order of the world's projects."""
+        return [project.box for project in self.world.projects if project.box]
+
     async def restart_box(self, box: str) -> None:
         """kill -9, and what the service manager does then."""
         self.stage.boxes[box].child.kill()

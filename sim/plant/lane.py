@@ -91,6 +91,7 @@ class LanePlant:
         self._admit_next()
         for number, car in enumerate(self.inside):
             self._drive(car, self.inside[number - 1] if number else None, dt_ms)
+            self._reconsider(car, alone=number == len(self.inside) - 1)
         self._count_strikes()
         self._leave()
 
@@ -108,6 +109,8 @@ class LanePlant:
         if not self.inside:
             return True
         last = self.inside[-1]
+        if last.reversing:
+            return False
         return last.rear > LOOP_B[1] + 1.0 or (car.plan is Plan.TAILGATE and last.rear > -4.0)
 
     def _drive(self, car: Vehicle, ahead: Vehicle | None, dt_ms: int) -> None:
@@ -123,7 +126,10 @@ class LanePlant:
             self.reads.append(car)
         if car.front >= STOP_LINE and not self.arm.up_switch and car.rear < ARM_LINE:
             car.waited_ms += dt_ms
-        if car.plan is Plan.BACK_OUT and car.waited_ms >= car.patience_ms:
+
+    def _reconsider(self, car: Vehicle, *, alone: bool) -> None:
+        """Whoever has waited too long backs out, unless somebody stands behind."""
+        if car.plan is Plan.BACK_OUT and car.waited_ms >= car.patience_ms and alone:
             car.reversing = True
 
     def _limit(self, car: Vehicle, ahead: Vehicle | None) -> float:
