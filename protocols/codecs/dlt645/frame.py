@@ -125,12 +125,13 @@ class StreamDecoder:
             if length is None:
                 waiting = at if waiting is None else waiting
             elif length:
-                frame = self._frame(self._held[at : at + length])
+                frame = _sound(self._held[at : at + length])
                 if frame is not None:
                     self.rejected += waiting is not None
                     frames.append(frame)
                     at, waiting = at + length, None
                     continue
+                self.rejected += waiting is None  # inside an unfinished frame it may be data
             at += 1
         self._held = b"" if waiting is None else self._held[waiting:]
         return frames
@@ -151,15 +152,14 @@ class StreamDecoder:
             return 0
         if at + 9 >= len(held):
             return None
-        if held[at + 9] > MAX_DATA:
-            self.rejected += 1
-            return 0
         length = OVERHEAD + held[at + 9]
+        if held[at + 9] > MAX_DATA:
+            return OVERHEAD  # too short for what it announces: it will be found broken
         return length if at + length <= len(held) else None
 
-    def _frame(self, candidate: bytes) -> Frame | None:
-        try:
-            return decode(candidate)
-        except Refused:
-            self.rejected += 1
-            return None
+
+def _sound(candidate: bytes) -> Frame | None:
+    try:
+        return decode(candidate)
+    except Refused:
+        return None

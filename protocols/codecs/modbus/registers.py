@@ -242,11 +242,14 @@ def _divided(raw: Decimal, divisor: int) -> Decimal:
     return raw.scaleb(-zeros) if divisor == 10**zeros else raw / divisor
 
 
+_HIGHEST = struct.unpack(">f", b"\x7f\x7f\xff\xff")[0]
+
+
 def _shortest(single: float) -> Decimal:
     """The fewest digits that name this float32."""
     for digits in range(1, 9):
         text = f"{single:.{digits}g}"
-        if struct.pack(">f", float(text)) == struct.pack(">f", single):
+        if abs(float(text)) <= _HIGHEST and struct.pack(">f", float(text)) == struct.pack(">f", single):
             return Decimal(text)
     return Decimal(f"{single:.9g}")
 
