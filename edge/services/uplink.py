@@ -83,22 +83,24 @@ class Uplink:
         self._wake = asyncio.Event()
         self._heard_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self.failures = 0
+        """Rounds over all brokers without a connection."""
         self.state = UplinkState()
         store.on_events.append(self._wake.set)
 
     async def run(self) -> None:
         """Connect to the first broker that answers, in order; after losing one, begin anew with a growing pause."""
-        failures, first = 0, 0
+        first = 0
         while True:
             for broker in (*self._brokers[first:], *self._brokers[:first]):
                 connections = self.state.connections
                 elsewhere = await self._session(broker)
                 if self.state.connections > connections:
-                    failures = 0
+                    self.failures = 0
                     first = (self._brokers.index(broker) + 1) % len(self._brokers) if elsewhere else 0
                     break
-            pause = min(0.25 * 2**failures, LONGEST_PAUSE_S)
-            failures = min(failures + 1, 10)
+            pause = min(0.25 * 2 ** min(self.failures, 10), LONGEST_PAUSE_S)
+            self.failures += 1
             await asyncio.sleep(pause * (0.5 + self._random.random() / 2))
 
     @property

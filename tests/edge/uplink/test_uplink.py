@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from edge.clock import BoxClock, MachineTicks
 from edge.services import sending
 from edge.services.commands import Commands
 from edge.services.uplink import Uplink
-from edge.settings import Broker
+from edge.settings import Broker, BrokerSection, tls
 from edge.storage.store import Store
 from protocols.errors import Refused
+from protocols.time import SHANGHAI
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, Head, encode_ack
 from protocols.uplink.commands import Command
 from protocols.uplink.signing import key_id
+from provisioning import ca
 from sim.network import Link, Relay
+from tests.support.broker import tls_broker
 from tests.support.edge import BOX, note, round_of, until
 from tests.support.tiny_hub import PlainBroker, TinyHub, background, plain_broker
 
@@ -296,3 +306,59 @@ async def test_beats_carry_a_fresh_nonce_and_health(tmp_path: Path) -> None:
         await until(lambda: len(here.hub.beats) >= 2, 12)
         first, second = here.hub.beats[:2]
         assert first.nonce != second.nonce and first.health == {"version": "test"} and first.boot == "boot-1"
+
+
+@pytest.mark.system
+async def test_with_the_box_s_certificate_on_a_broker_with_tls(tmp_path: Path) -> None:
+    """B-01: TLS, the hub's CA and no other, the certificate's name is the box's; a wrong CA is not talked to."""
+    now = datetime.now(SHANGHAI)
+    ca.create(tmp_path / "keys", ["127.0.0.1"], now)
+    ca.create(tmp_path / "foreign", ["127.0.0.1"], now)
+    issue(tmp_path / "keys", tmp_path / "cert", BOX, now)
+    clock = BoxClock(MachineTicks(), "boot-1")
+
+    def context(authority: str) -> ssl.SSLContext:
+        files = {"ca": tmp_path / authority / "ca.crt", "cert": tmp_path / "cert/box.crt", "key": tmp_path / "cert/box.key"}
+        return tls(BrokerSection(addresses=("mqtts://127.0.0.1",), **files))
+
+    with tls_broker(tmp_path / "keys", tmp_path / "broker") as port:
+        store = Store.open(tmp_path / "box", BOX, clock, reserve_bytes=65_536)
+        commands = Commands(BOX, store, clock, {}, refuse)
+        for authority, there in (("foreign", False), ("keys", True)):
+            uplink = Uplink(
+                store, clock, BOX, [Broker("127.0.0.1", port, True)],
+                commands=commands, on_manifest=lambda _: None, health=dict, context=context(authority),
+            )  # fmt: skip
+            with background(uplink.run()):
+                if there:
+                    await until(lambda uplink=uplink: uplink.state.connected)  # type: ignore[misc]
+                else:
+                    await until(lambda uplink=uplink: uplink.failures >= 2)  # type: ignore[misc]
+                    assert uplink.state.connections == 0
+            uplink.close()
+        await store.close()
+
+
+async def refuse(command: Command) -> str:
+    raise Refused("not_here", "没有")
+
+
+def issue(keys: Path, folder: Path, box: str, now: datetime) -> None:
+    """A box certificate as the hub issues it."""
+    authority = x509.load_pem_x509_certificate((keys / "ca.crt").read_bytes())
+    signer = load_pem_private_key((keys / "ca.key").read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, box)]))
+        .issuer_name(authority.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .sign(signer, hashes.SHA256())
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "box.crt").write_bytes(ca.certificate_pem(certificate))
+    (folder / "box.key").write_bytes(ca.key_pem(key))
