@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud.shared import pages
 from cloud.shared.pages import problem_page, wants_page
 from protocols.errors import Conflict, GatehouseError, NotAllowed, NotFound, Refused, Retry
 
@@ -64,42 +63,19 @@ def status_of(problem: GatehouseError) -> int:
 
 
 def problem_document(request: Request, status: int, code: str, zh: str, en: str = "", **facts: object) -> Response:
-    """An RFC 9457 document: `title` and `detail` in Chinese, `en` in English, our stable `code`, the trace id; a page for a browser."""
-    if wants_page(request):
-        return problem_page(request, status, _WORDS.get(status, zh), zh, trace_of(request.scope))
-    if status in (301, 302, 303, 307):
+    """An RFC 9457 document: `title` and `detail` in Chinese, `en` in English, our stable `code`, trace; for a browser a page."""
+    headers = {"retry-after": "2"} if status == 503 else {}
+    if 300 <= status < 400:
         return Response(status_code=status)
-    if _wants_page(request):
-        return _page(request, status, zh)
+    if wants_page(request):
+        page = problem_page(request, status, _WORDS.get(status, zh), zh, trace_of(request.scope))
+        page.headers.update(headers)
+        return page
     body = {"type": "about:blank", "title": _WORDS.get(status, zh), "status": status, "detail": zh, "en": en or zh, "code": code}
     body |= {key: value for key, value in facts.items() if value is not None}
     body["trace"] = trace_of(request.scope)
-    headers = {"retry-after": "2"} if status == 503 else {}
     text = json.dumps(body, ensure_ascii=False, default=str)
     return Response(text, status, headers, media_type="application/problem+json")
-
-
-def _wants_page(request: Request) -> bool:
-    """A person's browser looks at a page, as opposed to a program or a script on a page."""
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
-
-
-def _page(request: Request, status: int, zh: str) -> Response:
-    title = _WORDS.get(status, zh)
-    back, word = ("/login", "去登录") if status == 401 else ("/", "回到首页")
-    answer = pages.render(
-        request,
-        "shared/problem.html",
-        status=status,
-        title=title,
-        text=zh,
-        back=back,
-        back_word=word,
-        trace=trace_of(request.scope),
-    )
-    if status == 503:
-        answer.headers["retry-after"] = "2"
-    return answer
 
 
 def trace_of(scope: Mapping[str, Any]) -> str:
@@ -111,7 +87,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GatehouseError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_bad_input)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_surprise)
     app.add_middleware(Guard)
 
 
@@ -138,13 +113,10 @@ async def _on_bad_input(request: Request, problem: Exception) -> Response:
 
 async def _on_http(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
-    answer = problem_document(request, problem.status_code, f"http_{problem.status_code}", str(problem.detail))
+    zh = _WORDS.get(problem.status_code, str(problem.detail))
+    answer = problem_document(request, problem.status_code, f"http_{problem.status_code}", zh, str(problem.detail))
     answer.headers.update(problem.headers or {})
     return answer
-
-
-async def _on_surprise(request: Request, problem: Exception) -> Response:
-    return problem_document(request, 500, "internal", _WORDS[500], "an error of the program; it is logged")
 
 
 class Guard:
@@ -162,7 +134,11 @@ class Guard:
         scope.setdefault("state", {})["trace"] = trace
         extra = [*_HEADERS, (TRACE.encode(), trace.encode())]
 
+        started = False
+
         async def answer(message: Message) -> None:
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", []), *extra]}
             await send(message)
@@ -180,7 +156,14 @@ class Guard:
                 raise HTTPException(413)
             return message
 
-        await self._app(scope, bounded, answer)
+        try:
+            await self._app(scope, bounded, answer)
+        except Exception:  # a supervisor: whatever one request did, the next one is served
+            log.exception("request_crashed", path=scope["path"], trace=trace)
+            if started:
+                raise
+            document = problem_document(Request(scope), 500, "internal", _WORDS[500], "an error of the program; it is logged")
+            await document(scope, receive, answer)
 
 
 def _declared(scope: Scope) -> int:

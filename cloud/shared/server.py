@@ -195,6 +195,13 @@ class Server:
             time.sleep(0.02)
         raise _failed(_last_words(self._data / "postgresql.log"))
 
+    def gone(self, seconds: float) -> bool:
+        """Whether the server's process has ended within `seconds`."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.poll() is not None
+
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, what was committed is kept."""
         if self._process is not None and self._process.poll() is None:

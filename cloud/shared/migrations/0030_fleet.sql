@@ -190,11 +190,8 @@ create table box_pictures (
 select add_company_scope(name) from unnest(array[
     'boxes', 'box_codes', 'box_sessions', 'box_streams', 'box_epochs', 'box_events', 'box_refused', 'box_notes',
     'box_documents', 'box_manifests', 'box_commands', 'box_pictures']) as name;
-alter table box_bad_messages enable row level security;
-alter table box_bad_messages force row level security;
-create policy company_scope on box_bad_messages
-    using (company_id is null
-           or company_id = any ((select string_to_array(nullif(current_setting('app.companies', true), ''), ','))::int[]));
+select add_company_scope('box_bad_messages');
+create policy nobodys on box_bad_messages using (company_id is null);
 
 grant select, insert on box_events, box_refused, box_notes, box_documents, box_pictures to gatehouse_app;
 grant select, insert, update (claimed_at, serial, certificate_until, quarantined_at, quarantine_reason) on boxes to gatehouse_app;
