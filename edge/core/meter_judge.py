@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
@@ -118,3 +119,17 @@ def load(raw: bytes | None) -> dict[str, dict[str, object]]:
     except ValueError:
         return {}
     return {name: state for name, state in found.items() if isinstance(state, dict)} if isinstance(found, dict) else {}
+
+
+def dump_days(days: Mapping[str, date]) -> bytes:
+    """Meter -> the last midnight known of it, as one value of the journal."""
+    return json.dumps({meter: day.isoformat() for meter, day in days.items()}, sort_keys=True).encode()
+
+
+def load_days(raw: bytes | None) -> dict[str, date]:
+    """The inverse; what is damaged is left out."""
+    try:
+        found = json.loads(raw or b"{}")
+        return {str(meter): date.fromisoformat(day) for meter, day in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}

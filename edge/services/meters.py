@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
-from edge.core.meter_judge import Judge, dump, load
+from edge.core.meter_judge import Judge, dump, dump_days, load, load_days
 from edge.core.meter_plan import BusPlan, Cadence, plan_bus
 from edge.core.meter_types import MeterBus
 from edge.drivers.bus import open_bus
@@ -180,15 +178,14 @@ class BusRunner:
         if self._kept_at is not None and now - self._kept_at < KEEP_EVERY_MS and not froze:
             return {}
         self._kept_at = now
-        frozen = {state.target.meter: state.frozen_through.isoformat() for state in self._states if state.frozen_through}
+        days = {state.target.meter: state.frozen_through for state in self._states if state.frozen_through}
         values = {state.target.meter: state.judge.to_state() for state in self._states}
-        return {f"meters/values/{self.config.bus}": dump(values), f"meters/frozen/{self.config.bus}": json.dumps(frozen).encode()}
+        return {f"meters/values/{self.config.bus}": dump(values), f"meters/frozen/{self.config.bus}": dump_days(days)}
 
     def _restore(self, journal: Journal) -> None:
         values = load(journal.state(f"meters/values/{self.config.bus}"))
-        frozen = json.loads(journal.state(f"meters/frozen/{self.config.bus}") or b"{}")
+        days = load_days(journal.state(f"meters/frozen/{self.config.bus}"))
         for state in self._states:
             meter = state.target.meter
             state.judge.restore(values.get(meter, {}))
-            if meter in frozen:
-                state.frozen_through = date.fromisoformat(frozen[meter])
+            state.frozen_through = days.get(meter)
