@@ -5,9 +5,12 @@ The caller opens the transaction; nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from cloud.estate import service as estate
 from cloud.fleet import service as fleet
@@ -15,12 +18,14 @@ from cloud.fleet.service import BoxEvent
 from cloud.metering import store
 from cloud.metering.domain import Meter, MeterKind, Row, check_plan, rows_of
 from cloud.metering.store import By
-from cloud.shared.db import Tx
-from protocols.errors import NotFound, Refused
+from cloud.shared.db import Database, Scope, Tx
+from protocols.errors import NotFound, Refused, Retry
 from protocols.uplink.events import Readings
 from protocols.wiring import BusConfig, MetersDocument
 
-__all__ = ["Meter", "MeterKind", "counts", "latest", "make_partitions", "on_readings", "put_plan"]
+__all__ = ["Meter", "MeterKind", "counts", "keep_ahead", "latest", "make_partitions", "on_readings", "put_plan"]
+
+log = structlog.get_logger()
 
 AHEAD = timedelta(days=45)
 BEHIND = timedelta(days=95)
@@ -58,6 +63,19 @@ async def on_readings(tx: Tx, events: Sequence[BoxEvent]) -> None:
 async def make_partitions(tx: Tx, now: datetime) -> int:
     """Room for what boxes may still send and for the weeks to come; at start and daily. How many partitions are new."""
     return await store.make_partitions(tx, now - BEHIND, now + AHEAD)
+
+
+async def keep_ahead(db: Database, now: Callable[[], datetime]) -> None:
+    """`make_partitions` now and once a day, until cancelled; a database that is away is asked again in a minute."""
+    while True:
+        try:
+            async with db.tx(Scope.none()) as tx:
+                await make_partitions(tx, now())
+        except Retry as problem:
+            log.warning("partitions_wait", code=problem.code)
+            await asyncio.sleep(60)
+            continue
+        await asyncio.sleep(86_400)
 
 
 async def put_plan(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from cloud.fleet.service import BoxEvent
-from cloud.parking import store, store_sites, store_stays
+from cloud.parking import store, store_stays
 from cloud.parking.domain import Check, Stay, Terms, check_fee, total_of
 from cloud.parking.lanes import alarm, bodies, check_lanes
 from cloud.parking.sites import read_rules
@@ -48,16 +48,13 @@ def _stub(box: str, due: FeeDue) -> Stay:
 
 
 async def _checked(tx: Tx, event: BoxEvent, due: FeeDue) -> Check:
-    paid = await store.paid_before(tx, event.box, due.stay, event.at)
-    name = due.tariff.rpartition("@")[0] or due.tariff
+    known = await store.known_of(tx, event, due.tariff.rpartition("@")[0] or due.tariff, due.stay, due.plate)
     try:
-        versions = [read_rules(text) for text in await store_sites.tariffs(tx, event.project_id, [name])]
-        calendar = await store_sites.calendar(tx, event.project_id)
         terms = Terms(
-            versions=versions,
-            calendar=tariff.parse_calendar(json.loads(calendar)) if calendar is not None else None,
-            passes=await store_sites.passes_of(tx, event.project_id, due.plate) if due.plate is not None else (),
-            paid=tuple(tariff.Prepaid(at, fen) for at, fen in paid),
+            versions=[read_rules(text) for text in known.rules],
+            calendar=tariff.parse_calendar(json.loads(known.calendar)) if known.calendar is not None else None,
+            passes=known.passes,
+            paid=tuple(tariff.Prepaid(at, fen) for at, fen in known.paid),
         )
     except Refused as problem:
         return Check("unpriced", problem.code)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from cloud.fleet.service import BoxEvent
 from cloud.parking import store, store_stays
@@ -16,6 +17,9 @@ from cloud.shared.db import Tx
 from protocols.errors import Conflict, Refused
 from protocols.time import iso, parse_instant
 from protocols.uplink.events import FeeDue, LaneNote, Passage, Payment, Stroke
+
+_known_lanes: WeakKeyDictionary[Tx, set[tuple[int, str]]] = WeakKeyDictionary()
+"""Lanes found to be the project's own, for as long as a transaction lives: a batch holds hundreds of events of a few lanes."""
 
 _Laned = TypeVar("_Laned", FeeDue, LaneNote, Passage, Payment, Stroke)
 
@@ -34,13 +38,17 @@ async def check_lanes(tx: Tx, events: Sequence[BoxEvent], lanes: Sequence[str]) 
 
     Refused `foreign_lane`.
     """
-    first = events[0]
-    foreign, unknown = await store.strange_lanes(tx, first.project_id, lanes)
+    first, known = events[0], _known_lanes.setdefault(tx, set())
+    doubtful = {lane for lane in lanes if (first.project_id, lane) not in known}
+    if not doubtful:
+        return
+    foreign, unknown = await store.strange_lanes(tx, first.project_id, sorted(doubtful))
     if foreign:
         zh = f"车道 {foreign[0]} 属于别的项目"
         raise Refused("foreign_lane", zh, f"lane {foreign[0]} belongs to another project", field="lane")
     for lane in unknown:
         await alarm(tx, first, "unknown_lane", lane=lane)
+    known |= {(first.project_id, lane) for lane in doubtful.difference(unknown)}
 
 
 async def alarm(tx: Tx, event: BoxEvent, what: str, **facts: object) -> None:
@@ -118,13 +126,14 @@ async def on_stroke(tx: Tx, events: Sequence[BoxEvent]) -> None:
     """
     strokes = bodies(events, Stroke)
     await check_lanes(tx, events, [stroke.lane for stroke in strokes])
-    keys = {(stroke.lane, event.epoch) for event, stroke in zip(events, strokes, strict=True)}
-    before = await store.highest_strokes(tx, events[0].box, sorted(keys))
-    fresh = _fresh(events, await store.add_strokes(tx, events))
-    for lane, epoch in sorted(keys):
-        here = [(event, stroke) for event, stroke in zip(fresh, bodies(fresh, Stroke), strict=True)]
-        seen = Counter(stroke.n for event, stroke in here if (stroke.lane, event.epoch) == (lane, epoch))
-        left_out, twice = missing_strokes(seen, before.get((lane, epoch)))
+    added = await store.add_strokes(tx, events)
+    fresh = _fresh(events, set(added))
+    seen: dict[tuple[str, str, int | None], Counter[int]] = {}
+    for event, stroke in zip(fresh, bodies(fresh, Stroke), strict=True):
+        last = added[event.epoch, event.seq]
+        seen.setdefault((stroke.lane, event.epoch, last), Counter()).update((stroke.n,))
+    for (lane, _, last), numbers in seen.items():
+        left_out, twice = missing_strokes(numbers, last)
         if left_out:
             await alarm(tx, events[0], "stroke_gap", lane=lane, first=left_out[0], last=left_out[-1], missing=len(left_out))
         for n in twice:

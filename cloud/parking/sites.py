@@ -64,7 +64,8 @@ async def put_site(tx: Tx, site: Site, user: str, now: datetime) -> list[str]:
     """Store a site and publish it to its boxes; what a box holds already changes nothing. The names of the documents.
 
     Refused `bad_tariff` and the codes of `protocols.tariff`, `bad_calendar`, `lane_twice`, `bad_lane`, `no_tariff`,
-    `tariff_misnamed`, `old_version`, `not_ahead`; NotFound `project_not_found`, `box_not_found`; Conflict `lane_taken`, `tariff_changed`.
+    `tariff_misnamed`, `old_version`, `not_ahead`; NotFound `project_not_found`, `box_not_found`; Conflict `lane_taken`,
+    `tariff_changed`.
     """
     project = await estate.get_project(tx, site.project_id)
     by = By(project.company_id, site.project_id, user, now)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cloud.fleet.service import BoxEvent
-from cloud.parking.domain import Check
+from cloud.parking.domain import Check, Pass
 from cloud.shared.db import Tx
 from protocols.time import iso
 
@@ -59,9 +60,31 @@ async def add_passages(tx: Tx, events: Sequence[BoxEvent]) -> set[Identity]:
     return await _add(tx, "parking_passages", columns, events)
 
 
-async def add_strokes(tx: Tx, events: Sequence[BoxEvent]) -> set[Identity]:
-    columns = "lane text, n bigint, reason text, stay text, by text, reference text, detail text, snapshot jsonb"
-    return await _add(tx, "parking_strokes", columns, events)
+async def add_strokes(tx: Tx, events: Sequence[BoxEvent]) -> dict[Identity, int | None]:
+    """Which were not stored before -> the highest number of their lane and epoch until then, None for the first ones."""
+    first = events[0]
+    rows = await tx.fetch_all(
+        f"""
+        WITH event AS (
+            SELECT * FROM jsonb_to_recordset(%s::jsonb)
+                AS event ({_HEAD_TYPES}, lane text, n bigint, reason text, stay text, by text, reference text, detail text,
+                          snapshot jsonb)
+        ), before AS (
+            SELECT lane, epoch,
+                   (SELECT max(n) FROM parking_strokes WHERE box = %s AND lane = k.lane AND epoch = k.epoch) AS highest
+            FROM (SELECT DISTINCT lane, epoch FROM event) AS k
+        ), added AS (
+            INSERT INTO parking_strokes (box, company_id, project_id, epoch, seq, at, clock, received_at, lane, n, reason, stay,
+                                         by, reference, detail, snapshot)
+            SELECT %s, %s, %s, epoch, seq, at, clock, received_at, lane, n, reason, stay, by, reference, detail, snapshot
+            FROM event
+            ON CONFLICT (box, epoch, seq) DO NOTHING RETURNING epoch, seq, lane
+        )
+        SELECT added.epoch, added.seq, before.highest FROM added JOIN before USING (lane, epoch)
+        """,
+        (_json(events, ()), first.box, first.box, first.company_id, first.project_id),
+    )
+    return {(row["epoch"], row["seq"]): row["highest"] for row in rows}
 
 
 async def add_notes(tx: Tx, events: Sequence[BoxEvent]) -> set[Identity]:
@@ -113,19 +136,6 @@ async def strange_lanes(tx: Tx, project_id: int, lanes: Sequence[str]) -> tuple[
     return row["foreign_lanes"], row["unknown_lanes"]
 
 
-async def highest_strokes(tx: Tx, box: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """(lane, epoch) -> the highest stroke number stored."""
-    rows = await tx.fetch_all(
-        """
-        SELECT k.lane, k.epoch,
-               (SELECT max(s.n) FROM parking_strokes s WHERE s.box = %s AND s.lane = k.lane AND s.epoch = k.epoch) AS n
-        FROM unnest(%s::text[], %s::text[]) AS k (lane, epoch)
-        """,
-        (box, [lane for lane, _ in keys], [epoch for _, epoch in keys]),
-    )
-    return {(row["lane"], row["epoch"]): row["n"] for row in rows if row["n"] is not None}
-
-
 async def paid_fen(tx: Tx, box: str, stays: Sequence[str]) -> dict[str, int]:
     """stay -> what came in for it, in cash at a lane and by paid orders; only those with any."""
     rows = await tx.fetch_all(
@@ -141,16 +151,44 @@ async def paid_fen(tx: Tx, box: str, stays: Sequence[str]) -> dict[str, int]:
     return {row["stay"]: row["fen"] for row in rows}
 
 
-async def paid_before(tx: Tx, box: str, stay: str, until: datetime) -> list[tuple[datetime, int]]:
-    """(when, fen) of what was paid for a stay up to an instant, oldest first."""
-    rows = await tx.fetch_all(
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the hub knows to price a stay by: rules of every version, the calendar, the plate's passes, what was paid before."""
+
+    rules: tuple[str, ...]
+    calendar: str | None
+    passes: tuple[Pass, ...]
+    paid: tuple[tuple[datetime, int], ...]
+
+
+async def known_of(tx: Tx, event: BoxEvent, tariff: str, stay: str, plate: str | None) -> Known:
+    """For one fee, in one round trip; payments up to the event's time, oldest first."""
+    row = await tx.fetch_one(
         """
-        SELECT at, amount_fen FROM (
-            SELECT at, amount_fen FROM parking_takings WHERE box = %s AND stay = %s
-            UNION ALL
-            SELECT paid_at, amount_fen FROM parking_paid_orders WHERE box = %s AND stay = %s) AS money
-        WHERE at <= %s ORDER BY at
+        SELECT (SELECT array_agg(rules ORDER BY version) FROM parking_tariffs WHERE project_id = %s AND tariff = %s) AS rules,
+               (SELECT body FROM parking_calendars WHERE project_id = %s) AS calendar,
+               (SELECT array_agg(ARRAY[category, starts::text, lasts::text] ORDER BY category, starts)
+                FROM parking_passes WHERE project_id = %s AND plate = %s AND removed_at IS NULL) AS passes,
+               (SELECT array_agg(ARRAY[at::text, amount_fen::text] ORDER BY at) FROM (
+                    SELECT at, amount_fen FROM parking_takings WHERE box = %s AND stay = %s AND at <= %s
+                    UNION ALL
+                    SELECT paid_at, amount_fen FROM parking_paid_orders WHERE box = %s AND stay = %s AND paid_at <= %s) AS money)
+                   AS paid
         """,
-        (box, stay, box, stay, until),
+        (
+            *(event.project_id, tariff, event.project_id),
+            *(event.project_id, plate),
+            *(event.box, stay, event.at, event.box, stay, event.at),
+        ),
     )
-    return [(row["at"], row["amount_fen"]) for row in rows]
+    assert row is not None
+    return Known(
+        tuple(row["rules"] or ()),
+        row["calendar"],
+        tuple(Pass(category, _instant(starts), _instant(lasts)) for category, starts, lasts in row["passes"] or ()),
+        tuple((_instant(at), int(fen)) for at, fen in row["paid"] or ()),
+    )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

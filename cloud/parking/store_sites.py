@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cloud.parking.domain import Pass
 from cloud.shared.db import Tx
 from protocols.wiring import LaneConfig
 
@@ -181,18 +180,6 @@ async def passes(tx: Tx, project_id: int, until: datetime) -> list[PassRow]:
         (project_id, until),
     )
     return [PassRow(**row) for row in rows]
-
-
-async def passes_of(tx: Tx, project_id: int, plate: str) -> list[Pass]:
-    """Every entry a plate has."""
-    rows = await tx.fetch_all(
-        """
-        SELECT category, starts, lasts FROM parking_passes WHERE project_id = %s AND plate = %s AND removed_at IS NULL
-        ORDER BY category, starts
-        """,
-        (project_id, plate),
-    )
-    return [Pass(**row) for row in rows]
 
 
 async def put_guard(tx: Tx, by: By, number: str, name: str, pin: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import timedelta
@@ -156,6 +157,19 @@ async def test_partitions_are_made_ahead_once(money_db, money_admin):
     partitions = money_admin.fetch(query)
     names = sorted(str(name) for (name,) in partitions)
     assert (made, names[0], names[-1]) == (6, "meter_readings_202608", "meter_readings_202701")
+
+
+async def test_a_job_keeps_partitions_ahead(money_db, money_admin):
+    job = asyncio.create_task(metering.keep_ahead(money_db, lambda: NOON))
+    query = "SELECT 1 FROM pg_inherits WHERE inhparent = 'meter_readings'::regclass"
+    for _ in range(500):
+        if len(money_admin.fetch(query)) == 6:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("no partitions were made")
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
 
 
 async def test_counts_by_bus(money_db):

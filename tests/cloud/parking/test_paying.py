@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from cloud.app import event_handlers, paid_handlers
+from cloud.counter import service as counter
 from cloud.parking import paying
 from cloud.parking import service as parking
 from cloud.payments import service as payments
@@ -30,7 +32,7 @@ from tests.support.parking import (
 
 
 class Link:
-    """A box on the line, or not: `away` counts how many times it cannot be reached."""
+    """Stands where the line to the boxes is plugged in: `away` counts how many times a box cannot be reached."""
 
     def __init__(self, away: int = 0) -> None:
         self.away = away
@@ -246,3 +248,36 @@ async def test_another_company_sees_neither_order_nor_stay(money_db):
         with pytest.raises(Refused, match="not_ours"):
             await parking.on_order_paid(tx, _paid(order), NOON)
         assert await parking.stays(tx, 11) == []
+
+
+async def test_phones_pay_while_the_box_reports(money_db):
+    """Nothing that a driver's payment does waits for a lock that the ingest of a box holds: both post to one chain."""
+    names = [f"s{n}" for n in range(12)]
+    async with money_db.tx(EAST) as tx:
+        await set_up(tx)
+        await parking.on_passage(tx, [event(came(name, f"京A{n:05d}")) for n, name in enumerate(names)])
+        orders = []
+        for n, name in enumerate(names):
+            await parking.on_fee_due(tx, [event(owes(90, name, plate=f"京A{n:05d}"), minutes=90)])
+            orders.append(await parking.order(tx, "fq-n-out", name, 700, NOON))
+    handlers = paid_handlers(None)["parking"]
+
+    async def pay(number: int) -> None:
+        async with money_db.tx(EAST) as tx:
+            for handler in handlers:
+                await handler(tx, replace(_paid(orders[number]), provider_no=f"w{number}"), NOON)
+
+    async def report() -> None:
+        async with money_db.tx(EAST) as tx:
+            for n, name in enumerate(names):
+                taken = event(cash(100, name, 1 + n), minutes=91)
+                for handler in event_handlers().kinds["payment"]:
+                    await handler(tx, [taken])
+                await parking.on_passage(tx, [event(went(name, f"京A{n:05d}", fee_fen=700, paid_fen=700), minutes=92)])
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(report(), *(pay(number) for number in range(len(names))))
+    async with money_db.tx(EAST) as tx:
+        stays = await parking.stays(tx, 11)
+        assert {(row["state"], row["paid_fen"]) for row in stays} == {("left", 800)}
+        assert (await counter.verify(tx)).ok
