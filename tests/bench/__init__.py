@@ -1,0 +1,1 @@
+"""`python -m tests.bench`: the figures of DESIGN section 9, measured on this machine (`make bench`)."""
