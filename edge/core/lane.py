@@ -156,7 +156,7 @@ class Lane(Machine):
 
     def _find_vehicle(self, recent: bool) -> None:
         known = self._memory
-        self.visit = known.visit if known.phase != "none" else None
+        self.visit = known.visit if known.phase in ("before", "under") else None
         if self.b:
             self._say("vehicle_under_arm")
             self.visit = self.visit or self._new_visit(present=True)
@@ -170,11 +170,24 @@ class Lane(Machine):
             self.place = Place.CLEARED
             self._do((Do.OPEN, Do.WAIT_HOLD))
             return
+        if known.phase == "waiting":
+            self._find_waiting(known.visit if self.a and recent else None)
+            return
         if self.visit is not None:
             passed = known.phase == "under" or not (self.down or self.a)
             self._do((Do.COMPLETE if passed else Do.ABANDON,))
         if self.a:
             self._a_on()
+
+    def _find_waiting(self, visit: Visit | None) -> None:
+        """A vehicle that stood before the arm with its plate read: the same question again, the camera sends nothing twice."""
+        if visit is None:
+            if self.a:
+                self._a_on()
+            return
+        visit.verdict, visit.grant, visit.granted = None, None, False
+        self.visit, self.place = visit, Place.ARRIVING
+        self._turn(On.PLATE)
 
     # -- inputs to triggers ------------------------------------------------------------------------------------------
 

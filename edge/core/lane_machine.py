@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from edge.core.lane_table import ARM, MAY_PASS, PLACE, Arm, Do, On, Place
 from edge.core.lane_types import (
@@ -30,6 +31,8 @@ GAP_MS = 3_000
 """How long a vehicle may be on neither loop while it drives on."""
 READ_AHEAD_MS = 2_000
 """How old a reading may be that came before its vehicle reached A."""
+
+_WAITING = frozenset({Place.ARRIVING, Place.JUDGING, Place.HELD, Place.OWING, Place.STALLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +235,21 @@ class Machine:
     def memory(self) -> Memory:
         """To be written with whatever is written next."""
         visit = self.visit if self.visit is not None and self.visit.present else None
-        before = visit is not None and visit.grant is not None and self.place in (MAY_PASS - {Place.PASSING})
-        under = visit is not None and self.place in (Place.PASSING, Place.TAILGATING, Place.UNCLEAR)
         return Memory(
             n=self.strokes,
             down=self.arm in (Arm.DOWN, Arm.OPENING, Arm.STUCK_DOWN),
             falling=self.arm in (Arm.FALLING, Arm.REOPENING, Arm.STUCK_FALLING),
             fire=self.fire,
             opening=self._opening,
-            phase="before" if before else "under" if under else "none",
-            visit=visit if before or under else None,
+            phase=self._phase(visit),
+            visit=visit if self._phase(visit) != "none" else None,
         )
+
+    def _phase(self, visit: Visit | None) -> Literal["none", "waiting", "before", "under"]:
+        if visit is None:
+            return "none"
+        if self.place in (Place.PASSING, Place.TAILGATING, Place.UNCLEAR):
+            return "under"
+        if self.place in MAY_PASS and visit.grant is not None:
+            return "before"
+        return "waiting" if self.place in _WAITING and visit.plate is not None else "none"

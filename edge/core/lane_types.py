@@ -175,7 +175,7 @@ Action = Pulse | Ask | PostVerdict | Commit | Complete | Abandon | Note | Raised
 class Memory:
     """What must survive a power cut: strokes counted, how the arm was, the pending opening, fire, the vehicle that may pass.
 
-    `phase`: that vehicle was before the arm or under it.
+    `phase`: that vehicle was before the arm or under it; or, without a right, it was waiting with a plate that had been read.
     """
 
     n: int = 0
@@ -183,5 +183,5 @@ class Memory:
     falling: bool = False
     fire: bool = False
     opening: Grant | None = None
-    phase: Literal["none", "before", "under"] = "none"
+    phase: Literal["none", "waiting", "before", "under"] = "none"
     visit: Visit | None = None

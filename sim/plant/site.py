@@ -16,6 +16,7 @@ from sim.plant.pins import PinServer
 from sim.plant.vehicle import Vehicle
 
 STEP_MS = 20
+RETRY_S = 1.0
 PUSH_AGAIN_S = 0.3
 
 

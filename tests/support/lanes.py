@@ -18,6 +18,7 @@ from protocols.uplink.documents import DocumentName
 from protocols.uplink.events import Body
 from protocols.wiring import LaneConfig, LanePins, OutagePolicy
 from sim.plant.lane import LanePlant
+from sim.plant.vehicle import Vehicle
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=SHANGHAI)
 TARIFF: dict[str, Any] = {
@@ -191,11 +192,36 @@ class PlantLane:
         self._at_ms = self._now_ms()
         self._timer: asyncio.TimerHandle | None = None
         self._reads = 0
+        self._leaving: list[tuple[Vehicle, asyncio.Event]] = []
 
     @property
     def levels(self) -> Levels:
         now = self.lane.inputs
         return Levels(now.loop_a, now.loop_b, now.arm_up, now.arm_down, self.fire)
+
+    def arrive(self, *cars: Vehicle) -> None:
+        """The vehicles join the queue now."""
+        self.catch_up()
+        for car in cars:
+            self.lane.arrive(car)
+        self._plan()
+
+    async def gone(self, car: Vehicle) -> None:
+        """The vehicle has left the lane, on either side."""
+        there = asyncio.Event()
+        self._leaving.append((car, there))
+        await there.wait()
+
+    def jam(self, jammed: bool) -> None:
+        self.catch_up()
+        self.lane.arm.jammed = jammed
+        self._plan()
+
+    def turn_back(self, car: Vehicle) -> None:
+        """The driver changes his mind."""
+        self.catch_up()
+        car.reversing = True
+        self._plan()
 
     def pulse(self, *, open_it: bool) -> None:
         self.catch_up()
@@ -213,11 +239,6 @@ class PlantLane:
     def set_fire(self, active: bool) -> None:
         self.fire = active
         self._tell()
-
-    def touch(self) -> None:
-        """Something was changed by hand (a vehicle arrived, the arm jams): think again."""
-        self.catch_up()
-        self._plan()
 
     def catch_up(self) -> None:
         elapsed = self._now_ms() - self._at_ms
@@ -245,6 +266,10 @@ class PlantLane:
         for source in ("arm_down", "arm_up", "loop_a", "loop_b", "fire"):
             if getattr(then, source) != getattr(now, source) and self.wires is not None:
                 self.wires.tell(source, getattr(now, source))
+        for car, there in self._leaving:
+            if car not in self.lane.inside and car not in self.lane.waiting:
+                there.set()
+        self._leaving = [(car, there) for car, there in self._leaving if not there.is_set()]
         while self.lane.reads:
             car = self.lane.reads.pop(0)
             self._reads += 1
