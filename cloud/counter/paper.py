@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 
 import segno
+from reportlab.lib import units
 from reportlab.lib.pagesizes import A5, landscape
-from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -23,6 +23,7 @@ from protocols.time import civil
 
 FONTS = Path(__file__).parent.parent / "shared" / "static" / "vendor" / "fonts"
 LINES_A_PAGE = 12
+mm: float = units.mm
 
 _WIDTH, _HEIGHT = landscape(A5)
 _LEFT, _RIGHT, _TOP = 11 * mm, _WIDTH - 11 * mm, _HEIGHT - 9 * mm
