@@ -25,7 +25,8 @@ FONTS = Path(__file__).parent.parent / "shared" / "static" / "vendor" / "fonts"
 LINES_A_PAGE = 12
 mm: float = units.mm
 
-_WIDTH, _HEIGHT = landscape(A5)
+_SIZE: tuple[float, float] = landscape(A5)
+_WIDTH, _HEIGHT = _SIZE
 _LEFT, _RIGHT, _TOP = 11 * mm, _WIDTH - 11 * mm, _HEIGHT - 9 * mm
 _COLUMNS = (0, 33, 78, 128, 149, 165, 188)
 """Edges of the table's columns in millimetres from the left margin: fee, period, formula, principal, late fee, sum."""
@@ -59,7 +60,7 @@ def render(sheet: Sheet) -> bytes:
     """The PDF; more than twelve lines go on further pages, totals and footer are on the last."""
     _fonts()
     out = BytesIO()
-    canvas = Canvas(out, pagesize=(_WIDTH, _HEIGHT), invariant=True)
+    canvas = Canvas(out, pagesize=_SIZE, invariant=True)
     canvas.setTitle(f"收据 {sheet.receipt.no}")
     lines = sheet.receipt.draft.lines
     pages = [lines[start : start + LINES_A_PAGE] for start in range(0, len(lines), LINES_A_PAGE)]
