@@ -322,6 +322,7 @@ def truncated(payload: bytes) -> bytes:
         (FakeBox("other-01").money.batch(count=0), "bad_batch"),
         (encode_batch(BOX, "money", "0" * 16, 1, [compact({"not": "an event"})]), "bad_event"),
     ],
+    ids=["nothing", "bytes", "json", "truncated", "no events", "no event"],
 )
 async def test_what_is_no_batch_is_refused(hub: Database, payload: bytes, code: str) -> None:
     with pytest.raises(Refused) as caught:
