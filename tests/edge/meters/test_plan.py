@@ -119,13 +119,16 @@ def test_what_is_believed_outlives_a_restart() -> None:
 
 @given(st.lists(st.integers(0, 10**8 - 1), min_size=1, max_size=20), st.integers(1, 1000))
 def test_a_good_reading_never_lies_below_the_last_good_one_but_at_the_end(totals: list[int], step: int) -> None:
-    judge, last = Judge(Decimal(step) / 100), None
+    """Unless three in a row said otherwise."""
+    judge, last, odd = Judge(Decimal(step) / 100), None, 0
     for total in totals:
         judge.next_round()
         value = energy(str(Decimal(total) / 100), wrap=Decimal(10**6))
-        if judge.accept(value) == "good":
-            assert last is None or value.value >= last or last >= Decimal("990000")
-            last = value.value
+        if judge.accept(value) != "good":
+            odd += 1
+            continue
+        assert last is None or odd >= 3 or value.value >= last or last >= Decimal("990000")
+        last, odd = value.value, 0
 
 
 def test_a_silent_meter_is_asked_less_and_less_often_but_never_given_up() -> None:
