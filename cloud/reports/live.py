@@ -40,7 +40,7 @@ async def stream(
     now: Callable[[], datetime],
     alive: Callable[[], Awaitable[bool]],
     *,
-    beat: float = BEAT_SECONDS,
+    beat: float,
 ) -> AsyncIterator[str]:
     """Server-sent events: `<part>` for what changed, `beat` with the hub's time, `gone` and the end when `alive` says no."""
     loop = asyncio.get_running_loop()

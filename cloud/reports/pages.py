@@ -150,7 +150,7 @@ async def stream(request: Request, user: Viewer, at: str | None = None) -> Strea
 
     async def events() -> AsyncIterator[str]:
         async with hub.live.subscribe(live.PARTS) as queue:
-            async for text in live.stream(queue, ids, hub.clock.now, _alive(request)):
+            async for text in live.stream(queue, ids, hub.clock.now, _alive(request), beat=live.BEAT_SECONDS):
                 yield text
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -17,6 +17,7 @@ _ARGS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -80,6 +81,7 @@ async def person(
         viewport=size or DESKTOP, java_script_enabled=scripts, locale="zh-CN", timezone_id="Asia/Shanghai", device_scale_factor=1
     )
     context.set_default_timeout(8000)
+    await context.add_init_script("window.print = () => {}")  # there is no printer, and the PDF viewer's dialogue has crashed
     page = await context.new_page()
     found = Person(page, url)
     page.on("console", lambda message: found.trouble.append(message.text) if message.type == "error" else None)

@@ -13,7 +13,7 @@ from protocols.time import SHANGHAI, iso
 from protocols.uplink.events import Payment
 from tests.support import metering as metered
 from tests.support import parking as parked
-from tests.support.money import BOTH, ITEMS, bill, cashier, line, request
+from tests.support.money import BOTH, EAST, ITEMS, bill, cashier, line, request
 
 NOW = datetime(2026, 11, 24, 9, 47, 32, tzinfo=SHANGHAI)
 
@@ -56,6 +56,16 @@ async def _window(tx, project, company, rooms, at, *, person=None, terminal="窗
         offer = counter.Offer(method, total, None if method == "cash" else f"REF{room}")
         wanted = request(opened, room, [one.id for one in mine], total, key=f"day-{at:%m%d}-{room}", offers=(offer,))
         await counter.collect(tx, wanted, cashier(number), at - timedelta(minutes=11 * (len(rooms) - index)))
+
+
+async def pay(hub, room: int) -> None:
+    """The cashier of project 11 takes 100.00 in cash from a room that owed nothing else."""
+    async with hub.db.tx(EAST) as tx:
+        opened = await counter.open_shift(
+            tx, project_id=11, person=cashier(11), terminal="窗口 1", float_fen=20_000, at=hub.clock.now()
+        )
+        lines = await bill(tx, line(room, 10_000))
+        await counter.collect(tx, request(opened, room, lines, 10_000, key=f"pay-{room:08d}"), cashier(11), hub.clock.now())
 
 
 async def site(hub, *, now: datetime = NOW, passages: int = 6) -> None:

@@ -1,4 +1,5 @@
 // Every console page: "/" goes to the search, details close on Escape or a click elsewhere, forms are sent once.
+document.documentElement.classList.add("js");
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest && event.target.closest("input, select, textarea");
   if (event.key === "/" && !typing) {

@@ -88,6 +88,7 @@
     const first = Math.max(0, [...Array(24).keys()].find((hour) => (today[hour] || 0) + (then[hour] || 0) > 0) - 1 || 0);
     const points = (sums) => sums.slice(first).map((fen) => fen / 100);
     const last = today.length - 1;
+    place.textContent = "";
     const chart = window.echarts.init(place, null, { renderer: "svg" });
     const series = [{ name: "今天", type: "line", data: points(today), symbol: "none", lineStyle: { width: 3, color: "#0f5b78" },
       itemStyle: { color: "#0f5b78" }, areaStyle: { color: "rgba(15,91,120,.10)" },
