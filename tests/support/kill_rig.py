@@ -31,6 +31,8 @@ _WORLD = f"""
     INSERT INTO projects (id, company_id, code, name, kind, created_at) VALUES (11, 1, 'fq', '枫桥雅苑', 'residential', now());
     INSERT INTO boxes (id, company_id, project_id, registered_at, registered_by, claimed_at)
         VALUES ('{BOX}', 1, 11, now(), '1', now());
+    INSERT INTO box_streams (box, company_id, project_id, stream) VALUES ('{BOX}', 1, 11, 'money'), ('{BOX}', 1, 11, 'series');
+    INSERT INTO box_manifests (box, company_id, project_id) VALUES ('{BOX}', 1, 11);
     INSERT INTO parking_lanes (lane, company_id, project_id, box, name, direction, zone, tariff, config, place)
         VALUES ('{LANE}', 1, 11, '{BOX}', '北门入口', 'in', 'main', 't', '{{}}', 1);
 """
@@ -53,11 +55,11 @@ class Rig:
         sockets = self.place.sockets
         sockets.mkdir(mode=0o777)
         sockets.chmod(0o777)
-        self._run("database", ["tests.support.database", str(self.folder / "pg"), str(sockets)], victim=self._postmaster)
+        self._run("database", ["-m", "tests.support.database", str(self.folder / "pg"), str(sockets)], victim=self._postmaster)
         wait(self._make_world, 40, "the database")
         provision(["ca", str(self.folder / "keys"), "--host", "127.0.0.1"])
         port = free_port()
-        self._run("broker", ["sim.broker", str(port), str(self.folder / "broker")])
+        self._run("broker", ["-m", "sim.broker", str(port), str(self.folder / "broker")])
         environment = {
             "GATEHOUSE_DSN": self.place.dsn(APP),
             "GATEHOUSE_ADMIN_DSN": self.place.dsn(SUPERUSER),
@@ -67,14 +69,14 @@ class Rig:
             "GATEHOUSE_BOX_LISTEN": f"127.0.0.1:{free_port()}",
             "GATEHOUSE_BROKER": f"mqtt://127.0.0.1:{port}",
         }
-        self._run("hub", ["cloud.cli", "serve"], environment)
+        self._run("hub", [str(Path(sys.executable).with_name("gatehouse-hub")), "serve"], environment)
         self.broker = f"mqtt://127.0.0.1:{port}"
         self.start_box()
         wait(lambda: self.stored() > 0, 60, "the first event at the hub")
 
     def start_box(self) -> None:
         (self.folder / "box").mkdir(exist_ok=True)
-        self._run("box", ["tests.support.load_box", str(self.folder / "box"), BOX, self.broker, str(RATE)])
+        self._run("box", ["-m", "tests.support.load_box", str(self.folder / "box"), BOX, self.broker, str(RATE)])
 
     def shoot(self, name: str, times: int, rng: random.Random, gap_s: tuple[float, float] = (0.3, 1.5)) -> None:
         """kill -9 one part at random moments; after each it must have come back and events must flow again."""
@@ -123,9 +125,8 @@ class Rig:
     def stop(self) -> None:
         self._stack.close()
 
-    def _run(self, name: str, module: list[str], environment: dict[str, str] | None = None, **more: object) -> None:
-        command = [sys.executable, "-m", *module]
-        part = Supervised(command, self.folder / f"{name}.log", environment, **more)  # type: ignore[arg-type]
+    def _run(self, name: str, words: list[str], environment: dict[str, str] | None = None, **more: object) -> None:
+        part = Supervised([sys.executable, *words], self.folder / f"{name}.log", environment, **more)  # type: ignore[arg-type]
         self.parts[name] = self._stack.enter_context(part)
 
     def _postmaster(self) -> int | None:
