@@ -15,12 +15,32 @@ _NAMES = {control: name for name, control in REQUESTS.items()}
 
 def try_case(case: Mapping[str, Any]) -> dict[str, Any]:
     """Refused with the error kind of the case."""
-    direction = case.get("direction") or ("decode" if "hex" in case else "encode")
+    direction = case.get("direction") or ("exchange" if case.get("steps") else "decode" if "hex" in case else "encode")
     if direction == "encode":
         return {"hex": to_hex(encode(case.get("input") or case.get("expect") or {}))}
+    if direction == "exchange":
+        return _exchange(case)
     if direction != "decode":
         raise problem("unsupported", f"direction {direction}", field="direction")
     return told(decode(parse_hex(case.get("hex"))))
+
+
+_ANY = (253, 254)
+"""Addresses that a meter of any other address answers."""
+
+
+def _exchange(case: Mapping[str, Any]) -> dict[str, Any]:
+    """The outcome of the last receive, held against the question before it."""
+    sent, outcome = b"", b""
+    for step in case.get("steps") or ():
+        sent = parse_hex(step["send"], field="steps") if "send" in step else sent
+        outcome = parse_hex(step["receive"], field="steps") if "receive" in step else outcome
+    if sent and outcome == sent:
+        raise problem("echo", "the question itself")
+    question, answer = decode(sent), decode(outcome)
+    if answer.address is not None and question.address not in (*_ANY, answer.address):
+        raise problem("wrong_address", f"{answer.address} instead of {question.address}")
+    return told(answer)
 
 
 def encode(fields: Mapping[str, Any]) -> bytes:
