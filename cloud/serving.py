@@ -41,7 +41,7 @@ def serve(settings: Settings) -> int:
             return run(_serve(settings, Access(settings.dsn), console, None))
         server = Server(settings.data)
         # A command may be at work on the same folder; another hub stays.
-        place = server.start(wait=_OTHER_SECONDS)
+        place = server.start(wait=_OTHER_SECONDS, stays=True)
         if place is None:
             raise Stop(
                 "already_running", f"{settings.data} 已经有一个总部程序在运行", f"a hub is already running on {settings.data}"

@@ -8,6 +8,7 @@ import hmac
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +29,6 @@ _HOURS = 12
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _HASHER = PasswordHasher()  # Argon2id, 64 MiB, 3 passes
-_NOBODY = _HASHER.hash(secrets.token_hex())
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
 """Few, so that a flood of log-ins queues up instead of taking all memory."""
 
@@ -37,10 +37,16 @@ async def hash_password(password: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
 
 
-async def _matches(password: str, known: str) -> bool:
+@cache
+def _nobodys() -> str:
+    """The hash of a password nobody has: a number nobody has takes as long to refuse."""
+    return _HASHER.hash(secrets.token_hex())
+
+
+async def _matches(password: str, known: str | None) -> bool:
     def check() -> bool:
         try:
-            return _HASHER.verify(known, password)
+            return _HASHER.verify(known or _nobodys(), password)
         except (VerificationError, InvalidHashError):
             return False
 
@@ -54,7 +60,7 @@ async def log_in(db: Database, number: str, password: str, now: datetime, addres
     known = await store.credentials(db, number[:40], now)
     if known.locked_until is not None:
         raise _locked()
-    right = await _matches(password[:200], known.password_hash or _NOBODY)
+    right = await _matches(password[:200], known.password_hash)
     if not right or known.user_id is None:
         if await store.failed(db, number[:40], now):
             raise _locked()
@@ -74,7 +80,7 @@ async def confirm_password(db: Database, principal: Principal, password: str, no
     known = await store.credentials(db, principal.number, now)
     if known.locked_until is not None:
         raise _locked()
-    if not await _matches(password[:200], known.password_hash or _NOBODY):
+    if not await _matches(password[:200], known.password_hash):
         if await store.failed(db, principal.number, now):
             raise _locked()
         raise NotAllowed("wrong_password", "原密码不对", "the old password is wrong", field="old")

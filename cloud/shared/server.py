@@ -35,6 +35,7 @@ SUPERUSER = DATABASE = "gatehouse"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _START_SECONDS = 60.0
+_STAYS = "stays"
 _INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 _SETTINGS = {"listen_addresses": "", "max_connections": "100", "jit": "off", "timezone": "UTC", "logging_collector": "off"}
 
@@ -113,13 +114,15 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *, wait: float = 0) -> Place | None:
+    def start(self, *, wait: float = 0, stays: bool = False) -> Place | None:
         """Run the server; None when another process owns this folder and still does after `wait` seconds.
+
+        `stays`: ours will go on for long, so that whoever waits for the folder need not.
 
         Stop `postgresql_failed` with its last words.
         """
         self._data.mkdir(parents=True, exist_ok=True)
-        self._lock = _take(self._data / "server.lock", wait)
+        self._lock = _take(self._data / "server.lock", wait, _STAYS if stays else "")
         if self._lock is None:
             return None
         try:
@@ -255,19 +258,23 @@ def _die_with_parent() -> None:
             os._exit(1)
 
 
-def _take(path: Path, wait: float) -> IO[str] | None:
-    """An exclusive lock that ends with this process; None when it stays taken."""
-    file = path.open("a")
+def _take(path: Path, wait: float, word: str) -> IO[str] | None:
+    """An exclusive lock that ends with this process and says `word`; None when it stays taken."""
+    file = path.open("a+")
     deadline = time.monotonic() + wait
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
         except OSError:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or path.read_text() == _STAYS:
                 file.close()
                 return None
             time.sleep(0.05)
+        else:
+            file.truncate(0)
+            file.write(word)
+            file.flush()
+            return file
 
 
 def _wait_for_predecessor(cluster: Path) -> None:
