@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import signal
 import sys
 import time
 
@@ -16,7 +17,7 @@ import structlog
 from tests.bench import machine, printing
 from tests.bench.harness import Report, Row, bench, measure
 
-MODULES = ("meters", "simulator", "later")
+MODULES = ("lanes", "meters", "simulator", "later")
 """In the order of DESIGN section 9; each has ROWS."""
 
 
@@ -31,6 +32,7 @@ def main() -> int:
     # What the hub and the box log while they are measured goes nowhere: printing it would be measured too.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.perf_counter()
     with bench(options.quick) as at:
         report = Report(machine.facts(at.folder, quick=options.quick))
