@@ -156,7 +156,7 @@ class Lane(Machine):
 
     def _find_vehicle(self, recent: bool) -> None:
         known = self._memory
-        self.visit = known.visit if known.phase in ("before", "under") else None
+        self.visit = known.visit if known.phase in ("before", "between", "under") else None
         if self.b:
             self._say("vehicle_under_arm")
             self.visit = self.visit or self._new_visit(present=True)
@@ -165,7 +165,7 @@ class Lane(Machine):
             if self.arm is Arm.RISING:
                 self._out.append(Pulse(open=True))
             return
-        if self.a and known.phase == "before" and recent and self.visit is not None:
+        if self.a and known.phase in ("before", "between") and recent and self.visit is not None:
             self.visit.granted = True
             self.place = Place.CLEARED
             self._do((Do.OPEN, Do.WAIT_HOLD))
@@ -174,7 +174,7 @@ class Lane(Machine):
             self._find_waiting(known.visit if self.a and recent else None)
             return
         if self.visit is not None:
-            passed = known.phase == "under" or not (self.down or self.a)
+            passed = known.phase == "under" or (known.phase == "before" and not (self.down or self.a))
             self._do((Do.COMPLETE if passed else Do.ABANDON,))
         if self.a:
             self._a_on()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from edge.core.lane_table import ARM, MAY_PASS, PLACE, Arm, Do, On, Place
 from edge.core.lane_types import (
@@ -17,6 +16,7 @@ from edge.core.lane_types import (
     Memory,
     Note,
     NoteKind,
+    Phase,
     PostVerdict,
     Pulse,
     Raised,
@@ -245,11 +245,11 @@ class Machine:
             visit=visit if self._phase(visit) != "none" else None,
         )
 
-    def _phase(self, visit: Visit | None) -> Literal["none", "waiting", "before", "under"]:
+    def _phase(self, visit: Visit | None) -> Phase:
         if visit is None:
             return "none"
         if self.place in (Place.PASSING, Place.TAILGATING, Place.UNCLEAR):
             return "under"
         if self.place in MAY_PASS and visit.grant is not None:
-            return "before"
+            return "between" if self.place is Place.BETWEEN else "before"
         return "waiting" if self.place in _WAITING and visit.plate is not None else "none"

@@ -171,11 +171,15 @@ class StoreFull:
 Action = Pulse | Ask | PostVerdict | Commit | Complete | Abandon | Note | Raised | StoreFull
 
 
+Phase = Literal["none", "waiting", "before", "between", "under"]
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What must survive a power cut: strokes counted, how the arm was, the pending opening, fire, the vehicle that may pass.
 
-    `phase`: that vehicle was before the arm or under it; or, without a right, it was waiting with a plate that had been read.
+    `phase`: that vehicle was before the arm, between the loops (backing out, most likely) or under the arm; or, without a right,
+    it was waiting with a plate that had been read.
     """
 
     n: int = 0
@@ -183,5 +187,5 @@ class Memory:
     falling: bool = False
     fire: bool = False
     opening: Grant | None = None
-    phase: Literal["none", "waiting", "before", "under"] = "none"
+    phase: Phase = "none"
     visit: Visit | None = None

@@ -179,7 +179,7 @@ class PlantWires:
 class PlantLane:
     """One lane's physics, stepped from change to change on the running loop's time."""
 
-    def __init__(self, config: LaneConfig, seen: Callable[[PlateSeen], None]) -> None:
+    def __init__(self, config: LaneConfig, seen: Callable[[PlateSeen], bool]) -> None:
         self.config = config
         self.lane = LanePlant(config.lane)
         self.wires: PlantWires | None = None
@@ -275,7 +275,12 @@ class PlantLane:
             self._reads += 1
             if car.plate not in self.unread:
                 plate = self.misread.get(car.plate, car.plate)
-                self._seen(PlateSeen(self.config.lane, plate, car.colour, 98, f"{self.config.lane}-{self._reads}"))
+                self._push(car, PlateSeen(self.config.lane, plate, car.colour, 98, f"{self.config.lane}-{self._reads}"))
+
+    def _push(self, car: Vehicle, seen: PlateSeen) -> None:
+        """The camera takes another picture as long as the box does not answer and the vehicle stands there."""
+        if not self._seen(seen) and car in self.lane.inside and car.front < 2.0:
+            asyncio.get_running_loop().call_later(1.0, self._push, car, seen)
 
     @staticmethod
     def _now_ms() -> int:
@@ -327,9 +332,12 @@ class Yard:
     def view(self, lane: str) -> Any:
         return next(view for view in self.lanes.views() if view.lane == lane)
 
-    def _seen(self, seen: PlateSeen) -> None:
-        if self._task is not None:
-            self.lanes.plate_seen(seen)
+    def _seen(self, seen: PlateSeen) -> bool:
+        """False while there is no box to take it."""
+        if self._task is None:
+            return False
+        self.lanes.plate_seen(seen)
+        return True
 
     def _new_id(self) -> str:
         self._ids += 1
