@@ -40,6 +40,8 @@ class PanelLanes(Protocol):
     @property
     def cars_inside(self) -> int: ...
     @property
+    def hub_online(self) -> bool: ...
+    @property
     def store_failing(self) -> bool: ...
     def drawer(self, operator: str) -> dict[str, Any]: ...
     async def take_cash(self, lane: str, stay: str, tendered_fen: int, operator: str, key: str) -> dict[str, Any]: ...
@@ -76,7 +78,7 @@ class _Correct(_Form):
 
 
 class Panel:
-    """`health` says how the box is: `online`, `queue`, ... whatever the uplink has to tell."""
+    """`health` says how the box is; the guard is shown its `queue`, the events not yet at the hub."""
 
     def __init__(self, lanes: PanelLanes, documents: Documents, clock: Clock, health: Callable[[], dict[str, Any]]) -> None:
         self._lanes = lanes
@@ -110,7 +112,7 @@ class Panel:
                 "news": self._lanes.news,
                 "inside": self._lanes.cars_inside,
                 "store_failing": self._lanes.store_failing,
-                "hub": self._health(),
+                "hub": {"online": self._lanes.hub_online, "queue": self._health().get("queue")},
             }
         )
 

@@ -96,11 +96,7 @@ class Lanes:
 
     async def run(self) -> None:
         """Until cancelled. Loses nothing that was put: what the store has not taken is lost only with the power."""
-        self._shared.stays.load(self._journal.states("stay/"))
-        self._report(self._lists.load())
-        self._desk = Desk(self._shared, f"{self._box or self._lists.site or 'box'}-L")
-        self._desk.load(self._journal.states("key/"), self._journal.states("drawer/"))
-        self._documents.on_change(self._changed)
+        self._desk = self._desk or self._remember()
         writer = asyncio.create_task(self._outbox.run())
         try:
             self._arrange()
@@ -113,6 +109,17 @@ class Lanes:
             await asyncio.gather(writer, *self._tasks.values(), return_exceptions=True)
             for runner in self._runners.values():
                 runner.stop()
+            self._tasks, self._runners = {}, {}
+            self.ready.clear()
+
+    def _remember(self) -> Desk:
+        """Once: what the journal and the documents hold."""
+        self._shared.stays.load(self._journal.states("stay/"))
+        self._report(self._lists.load())
+        self._documents.on_change(self._changed)
+        desk = Desk(self._shared, f"{self._box or self._lists.site or 'box'}-L")
+        desk.load(self._journal.states("key/"), self._journal.states("drawer/"))
+        return desk
 
     async def drained(self) -> None:
         """Everything decided so far is on the disk."""
@@ -172,7 +179,7 @@ class Lanes:
 
     def _changed(self, names: frozenset[DocumentName]) -> None:
         self._report(self._lists.load(names))
-        if "lanes" in names:
+        if "lanes" in names and self.ready.is_set():
             self._arrange()
 
     def _report(self, problems: list[tuple[DocumentName, str]]) -> None:
@@ -266,6 +273,10 @@ class Lanes:
     @property
     def cars_inside(self) -> int:
         return self._shared.stays.count
+
+    @property
+    def hub_online(self) -> bool:
+        return self._shared.judge.online()
 
     @property
     def store_failing(self) -> bool:

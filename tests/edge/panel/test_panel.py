@@ -47,8 +47,7 @@ class Gatehouse:
         """A vehicle came in some time ago and stands at the exit."""
         for lane in ("n-in", "n-out"):
             plant = self.yard.plant[lane]
-            plant.lane.arrive(Vehicle(plate, "blue"))
-            plant.touch()
+            plant.arrive(Vehicle(plate, "blue"))
             if lane == "n-in":
                 await until(lambda plant=plant: plant.lane.passed and plant.lane.inputs.arm_down, 30)  # type: ignore[misc]
                 await asyncio.sleep(3_000)
