@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import RedirectResponse
 
+from cloud.access import api as access_api
+from cloud.access import pages as access_pages
 from cloud.access.service import audit, principal_of, require
+from cloud.counter import api as counter_api
+from cloud.counter import pages as counter_pages
 from cloud.counter import service as counter
 from cloud.estate.api import estate_router
+from cloud.fees import api as fees_api
 from cloud.fleet.api import fleet_router
 from cloud.fleet.link import FleetLink
 from cloud.fleet.service import BoxEvent, Handler, Handlers
 from cloud.ledger import service as ledger
+from cloud.metering import api as metering_api
+from cloud.metering import service as metering
+from cloud.parking import api as parking_api
 from cloud.parking import service as parking
+from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
+from cloud.reports import pages as reports_pages
+from cloud.reports import pages_receipts, pages_sites
 from cloud.shared import http, pages
 from cloud.shared.clock import Clock, SystemClock
 from cloud.shared.db import Database, Tx
@@ -30,20 +39,17 @@ from protocols.uplink.events import Payment
 router = APIRouter(include_in_schema=False)
 
 _ROUTERS = (
-    "cloud.access.api",
-    "cloud.access.pages",
-    "cloud.fees.api",
-    "cloud.payments.api",
-    "cloud.parking.api",
-    "cloud.parking.pages",
-    "cloud.metering.api",
-    "cloud.metering.pages",
-    "cloud.counter.api",
-    "cloud.counter.pages",
-    "cloud.reports.pages",
-    "cloud.reports.pages_receipts",
-    "cloud.reports.pages_sites",
-    "cloud.fleet.pages",
+    access_api.router,
+    access_pages.router,
+    fees_api.router,
+    payments_api.router,
+    parking_api.router,
+    metering_api.router,
+    counter_api.router,
+    counter_pages.router,
+    reports_pages.router,
+    pages_receipts.router,
+    pages_sites.router,
 )
 
 
@@ -61,7 +67,7 @@ def create_app(hub: Hub) -> FastAPI:
     app = FastAPI(title="Gatehouse", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
     http.install(app)
-    for one in (router, estate_router(require, audit), fleet_router(require), *_routers()):
+    for one in (router, estate_router(require, audit), fleet_router(require), *_ROUTERS):
         app.include_router(one)
     app.mount("/static", KeptFiles(directory=pages.STATIC))
     return app
@@ -69,15 +75,14 @@ def create_app(hub: Hub) -> FastAPI:
 
 def event_handlers() -> Handlers:
     """Who handles what a box reports, in order. Kinds that are not here are stored and that is all."""
-    kinds: dict[str, list[Handler]] = {
+    kinds: dict[str, Sequence[Handler]] = {
         "passage": [parking.on_passage],
         "fee_due": [parking.on_fee_due],
         "stroke": [parking.on_stroke],
         "lane_note": [parking.on_note],
         "payment": [parking.on_payment, _book_lane_cash],
+        "readings": [metering.on_readings],
     }
-    if importlib.util.find_spec("cloud.metering.service") is not None:
-        kinds["readings"] = [importlib.import_module("cloud.metering.service").on_readings]
     return Handlers(kinds, _suspend_lane_cash, ledger.heads)
 
 
@@ -117,7 +122,3 @@ async def home(request: Request) -> Response:
         return RedirectResponse("/login", 303)
     menu = pages.menu_of(user)
     return RedirectResponse(menu[0].url if menu else "/welcome", 303)
-
-
-def _routers() -> Sequence[APIRouter]:
-    return [importlib.import_module(name).router for name in _ROUTERS if importlib.util.find_spec(name) is not None]
