@@ -92,10 +92,11 @@ class Child:
 
 @contextlib.contextmanager
 def child(words: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Child]:
-    """`python -m words...`, ended with the block."""
+    """`words`: one of our console commands, or a module of the tests to be run; ended with the block."""
+    command = Path(sys.executable).with_name(words[0])
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", *words],
+            [str(command), *words[1:]] if command.exists() else [sys.executable, "-m", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -154,7 +155,7 @@ def hub_process(folder: Path, postgres: Postgres, database: str, broker_port: in
         "GATEHOUSE_BOX_LISTEN": "127.0.0.1:0",
         "GATEHOUSE_BROKER": f"mqtt://127.0.0.1:{broker_port}" if broker_port else "",
     }
-    with child(["cloud.cli", "serve"], folder / "hub.log", environment) as found:
+    with child(["gatehouse-hub", "serve"], folder / "hub.log", environment) as found:
         yield HubProcess(found, str(found.ready()["console"]))
 
 
