@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import RedirectResponse
@@ -60,6 +61,12 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
         hub.fleet = FleetLink(db, hub.clock, hub.live, settings.broker, settings.keys, event_handlers())
     hub.paid_handlers = paid_handlers(hub.fleet)
     return hub
+
+
+def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
+    """What runs beside the answering of requests, each until it is cancelled."""
+    found = [hub.live.run(), metering.keep_ahead(hub.db, hub.clock.now)]
+    return [*found, hub.fleet.run()] if hub.fleet is not None else found
 
 
 def create_app(hub: Hub) -> FastAPI:

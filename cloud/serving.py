@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import structlog
 import uvicorn
 
-from cloud.app import create_app, make_hub
+from cloud.app import background, create_app, make_hub
 from cloud.cli import Access, database, run
 from cloud.fleet.box_api import BoxListener
 from cloud.shared.db import APP
@@ -65,9 +65,7 @@ async def _serve(settings: Settings, access: Access, console: socket.socket, ser
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(hub.live.run())]
-            if hub.fleet is not None:
-                tasks.append(group.create_task(hub.fleet.run()))
+            tasks = [group.create_task(one) for one in background(hub)]
             if server is not None:
                 tasks.append(group.create_task(_keep_alive(server)))
             serving = [group.create_task(boxes.run()), group.create_task(front.serve([console]))]

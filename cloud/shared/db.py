@@ -1,7 +1,8 @@
 """The database as slices see it: a pool, and transactions that see only their scope (DESIGN 4).
 
 A transaction costs two round trips beside its own statements: it begins with its scope set, and it commits together with what it
-has to tell (`Tx.notify`). Trouble with the connection surfaces as Retry `database_away`, a lost race as Retry `database_busy`.
+has to tell (`Tx.notify`). Trouble with the connection surfaces as Retry `database_away`, a lost race as Retry `database_busy`, a
+value that no column can hold as Refused `bad_value`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from cloud.shared import store
-from protocols.errors import Retry, Stop
+from protocols.errors import Refused, Retry, Stop
 
 CHANNEL = "gatehouse"
 APP = "gatehouse_app"
@@ -163,6 +164,8 @@ class Transaction:
                 await _roll_back(connection)
             if isinstance(value, psycopg.OperationalError):
                 raise _trouble(value) from value
+            if isinstance(value, psycopg.DataError):
+                raise Refused("bad_value", "有的数值超出范围", "the database cannot hold a value given") from value
         finally:
             self._connection = self._tx = None
             await self._pool.putconn(connection)
