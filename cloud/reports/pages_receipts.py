@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from cloud.access.service import Principal, page_user
 from cloud.counter import service as counter
 from cloud.reports import service
-from cloud.reports.store import Filter
+from cloud.reports.store import Filter, Page
 from cloud.shared.pages import TENDERS, render
 from protocols.errors import Refused
 from protocols.money import capitals
@@ -36,20 +36,25 @@ async def receipts(
     cashier: Annotated[str, Query(max_length=40)] = "",
     shift: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
     q: Annotated[str, Query(max_length=40)] = "",
-    before: Annotated[int | None, Query(ge=1, lt=2**62)] = None,
+    before: Annotated[str, Query(pattern=r"^(\d{4}-\d\d-\d\d~\d{1,18})?$")] = "",
 ) -> Response:
     """Receipts by date, place, tender, origin, person or text; today's when nothing is asked. What is found alone opens."""
     hub = request.app.state.hub
     today = business_date(hub.clock.now())
     asked = {"at": at, "first": first, "last": last, "tender": tender, "kind": kind, "cashier": cashier, "shift": shift, "q": q}
-    kept = {name: value for name, value in asked.items() if value}
-    start, end, error = _days(first, last, today, searching=bool(q.strip()))
+    kept: dict[str, object] = {name: value for name, value in asked.items() if value}
+    start, end, error = _days(first, last, today)
+    text = q.strip() or None
     async with hub.db.tx(user.scope) as tx:
         where = await service.look(tx, at)
-        wanted = Filter(where.ids, start, end, tender or None, kind or None, cashier or None, q.strip() or None, shift)
-        found = await service.receipts(tx, wanted, before)
-    if q.strip() and not first and len(found.rows) == 1 and found.count == 1 and found.rows[0]["receipt_id"]:
-        return RedirectResponse(f"/receipts/{found.rows[0]['receipt_id']}", 303)
+        wanted = Filter(where.ids, start, end, tender or None, kind or None, cashier or None, text, shift)
+        if text and not first and not last and not before:
+            wanted, found = await service.search(tx, wanted)
+            if found.count == 1 and found.rows[0]["receipt_id"]:
+                return RedirectResponse(f"/receipts/{found.rows[0]['receipt_id']}", 303)
+            kept |= {"first": wanted.first, "last": wanted.last}
+        else:
+            found = await service.receipts(tx, wanted, _cursor(before))
     context: dict[str, Any] = {
         "user": user,
         "csrf": user.csrf,
@@ -63,17 +68,27 @@ async def receipts(
         "tenders": TENDERS,
         "kinds": KINDS,
         "filtered": bool(kept.keys() - {"at"}),
-        "next_page": f"/receipts?{urlencode(kept | {'before': found.next})}",
+        "next_page": f"/receipts?{urlencode(kept | {'before': '~'.join(map(str, found.next))})}" if found.next else None,
         "first_page": f"/receipts?{urlencode(kept)}" if before else None,
     }
     return render(request, "reports/receipts.html", status=422 if error else 200, **context)
 
 
-def _days(first: str, last: str, today: date, *, searching: bool) -> tuple[date, date, str | None]:
-    """The dates asked for; a search without dates looks at a year. A date that is none comes back as a sentence."""
+def _cursor(before: str) -> Page | None:
+    if not before:
+        return None
+    day, _, entry = before.partition("~")
+    try:
+        return date.fromisoformat(day), int(entry)
+    except ValueError:
+        raise Refused("bad_cursor", "这个地址不完整，请从第一页看起", "not a cursor", field="before") from None
+
+
+def _days(first: str, last: str, today: date) -> tuple[date, date, str | None]:
+    """The dates asked for, by default today. A date that is none comes back as a sentence."""
     try:
         end = date.fromisoformat(last) if last else today
-        start = date.fromisoformat(first) if first else end - timedelta(days=365) if searching else end
+        start = date.fromisoformat(first) if first else end
     except ValueError:
         return today, today, "日期写成 2026-11-24 这样"
     if end < start:

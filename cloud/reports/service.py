@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,6 @@ from cloud.reports import store
 from cloud.reports.domain import Day, Place, Project, Todo, cumulated, day_of, place, todos
 from cloud.reports.store import Filter
 from cloud.shared.db import Tx
-from protocols.errors import Refused
 from protocols.money import Fen, yuan
 from protocols.time import business_date, civil
 
@@ -149,14 +148,31 @@ class List:
     rows: Sequence[Mapping[str, Any]]
     count: int
     total_fen: Fen
-    next: int | None
+    next: store.Page | None
 
 
-async def receipts(tx: Tx, wanted: Filter, before: int | None) -> List:
-    """Newest first, 50 a page. Refused `bad_period` when the last day lies before the first."""
-    if wanted.last < wanted.first:
-        raise Refused("bad_period", "结束日期早于开始日期", "the last day lies before the first", field="last")
+async def receipts(tx: Tx, wanted: Filter, before: store.Page | None) -> List:
+    """Newest first, 50 receipts a page, each with a row a tender."""
     rows = await store.receipts(tx, wanted, before, PAGE + 1)
+    entries = list(dict.fromkeys((row["business_date"], row["entry_id"]) for row in rows))
+    if len(entries) <= PAGE:
+        more = None
+    else:
+        more = entries[PAGE - 1]
+        rows = [row for row in rows if row["entry_id"] != entries[PAGE][1]]
+    if before is None and more is None:
+        return List(rows, len(entries), sum(row["amount_fen"] for row in rows), None)
     count, total = await store.receipts_total(tx, wanted)
-    more = rows[PAGE - 1]["ref"] if len(rows) > PAGE else None
-    return List(rows[:PAGE], count, total, more)
+    return List(rows, count, total, more)
+
+
+async def search(tx: Tx, wanted: Filter) -> tuple[Filter, List]:
+    """Receipts by a room, a plate or a number as printed, of a year; when none fits, by a part of it, of the last month."""
+    for one in (
+        replace(wanted, whole=True, first=wanted.last - timedelta(days=365)),
+        replace(wanted, first=wanted.last - timedelta(days=31)),
+    ):
+        found = await receipts(tx, one, None)
+        if found.rows:
+            break
+    return one, found

@@ -8,13 +8,17 @@ from datetime import date, datetime
 from typing import Any
 
 from cloud.shared.db import Tx
+from protocols.plate import normalise
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list of receipts shows: business dates both included; `text` is part of a number, an object or a plate."""
+    """What a list of receipts shows: business dates both included.
+
+    text  an object (room, plate) or a number as printed, `whole`; or a part of an object
+    """
 
     projects: Sequence[int]
     first: date
@@ -24,6 +28,7 @@ class Filter:
     cashier: str | None = None
     text: str | None = None
     shift: int | None = None
+    whole: bool = False
 
 
 async def takings(tx: Tx, projects: Sequence[int], day: date) -> list[Row]:
@@ -40,11 +45,7 @@ async def takings(tx: Tx, projects: Sequence[int], day: date) -> list[Row]:
 async def taken_until(tx: Tx, projects: Sequence[int], day: date, until: datetime) -> int:
     """What was taken on a business date up to an instant."""
     row = await tx.fetch_one(
-        """
-        SELECT coalesce(sum(amount_fen), 0)::bigint AS fen FROM report_receipts
-        WHERE business_date = %s AND project_id = ANY(%s) AND at <= %s
-        """,
-        (day, list(projects), until),
+        f"SELECT coalesce(sum(total_fen), 0)::bigint AS fen FROM {_KEYS} WHERE at <= %s", (*_both(projects, [day]), until)
     )
     assert row is not None
     return int(row["fen"])
@@ -53,13 +54,24 @@ async def taken_until(tx: Tx, projects: Sequence[int], day: date, until: datetim
 async def hours(tx: Tx, projects: Sequence[int], days: Sequence[date]) -> list[Row]:
     """business_date, hour (civil, of the booking time), amount_fen."""
     return await tx.fetch_all(
-        """
+        f"""
         SELECT business_date, extract(hour FROM at AT TIME ZONE 'Asia/Shanghai')::int AS hour,
-               sum(amount_fen)::bigint AS amount_fen
-        FROM report_receipts WHERE business_date = ANY(%s) AND project_id = ANY(%s) GROUP BY 1, 2
+               sum(total_fen)::bigint AS amount_fen
+        FROM {_KEYS} GROUP BY 1, 2
         """,
-        (list(days), list(projects)),
+        _both(projects, days),
     )
+
+
+_KEYS = """
+    (SELECT business_date, at, total_fen FROM report_receipt_keys WHERE business_date = ANY(%s) AND project_id = ANY(%s)
+     UNION ALL
+     SELECT business_date, at, total_fen FROM report_suspense_keys WHERE business_date = ANY(%s) AND project_id = ANY(%s)) k
+"""
+
+
+def _both(projects: Sequence[int], days: Sequence[date]) -> tuple[Any, ...]:
+    return (list(days), list(projects)) * 2
 
 
 async def drawers(tx: Tx, projects: Sequence[int]) -> list[Row]:
@@ -90,43 +102,106 @@ async def entries(tx: Tx, projects: Sequence[int]) -> int:
 
 async def latest(tx: Tx, projects: Sequence[int], limit: int) -> list[Row]:
     """The last receipts in the order the hub learned of them."""
-    return await tx.fetch_all(
-        "SELECT * FROM report_receipts WHERE project_id = ANY(%s) ORDER BY ref DESC LIMIT %s", (list(projects), limit)
+    found = await tx.fetch_all(
+        """
+        (SELECT k.entry_id FROM unnest(%s::int[]) AS p (id) CROSS JOIN LATERAL (
+            SELECT r.entry_id FROM report_receipt_keys r WHERE r.project_id = p.id ORDER BY r.entry_id DESC LIMIT %s) k
+         ORDER BY k.entry_id DESC LIMIT %s)
+        UNION ALL
+        (SELECT entry_id FROM report_suspense_keys WHERE project_id = ANY(%s) ORDER BY entry_id DESC LIMIT %s)
+        """,
+        (list(projects), limit, limit, list(projects), limit),
     )
+    entries = sorted((row["entry_id"] for row in found), reverse=True)[:limit]
+    return (await _rows(tx, entries, None))[:limit]
 
 
-def _where(wanted: Filter) -> tuple[str, list[Any]]:
-    parts = ["project_id = ANY(%s)", "business_date BETWEEN %s AND %s"]
-    values: list[Any] = [list(wanted.projects), wanted.first, wanted.last]
-    exact = (("tender", wanted.tender), ("kind", wanted.kind), ("cashier", wanted.cashier), ("shift_id", wanted.shift))
-    for column, value in exact:
+async def _rows(tx: Tx, entries: Sequence[int], tender: str | None) -> list[Row]:
+    """The rows of these entries, in their order."""
+    same = "" if tender is None else "AND tender = %s"
+    rows = await tx.fetch_all(
+        f"SELECT * FROM report_receipts WHERE entry_id = ANY(%s) {same} ORDER BY line",
+        (list(entries), *([] if tender is None else [tender])),
+    )
+    place = {entry: index for index, entry in enumerate(entries)}
+    return sorted(rows, key=lambda row: place[row["entry_id"]])
+
+
+def _where(wanted: Filter, *, receipts: bool) -> tuple[str, list[Any]]:
+    """Conditions but the project's on the keys of receipts, or of money in suspense (which has no number and no shift)."""
+    parts = ["business_date BETWEEN %s AND %s"]
+    values: list[Any] = [wanted.first, wanted.last]
+    for column, value in (("kind", wanted.kind), ("cashier", wanted.cashier)):
         if value is not None:
             parts.append(f"{column} = %s")
             values.append(value)
-    if wanted.text:
-        plain = wanted.text.replace("·", "").replace(" ", "")
-        parts.append("(strpos(upper(object), upper(%s)) > 0 OR book || lpad(number::text, 7, '0') LIKE '%%' || upper(%s))")
-        values += [plain, plain]
+    if wanted.shift is not None:
+        parts.append("shift_id = %s" if receipts else "%s IS NULL")
+        values.append(wanted.shift)
+    if wanted.tender is not None:
+        ours = "EXISTS (SELECT FROM report_receipt_tenders x WHERE x.receipt_id = k.receipt_id AND x.tender = %s)"
+        parts.append(ours if receipts else "tender = %s")
+        values.append(wanted.tender)
+    if wanted.text and wanted.whole:
+        # Equality only: it may use an index before row security is checked.
+        parts.append("object = ANY(%s)" if not receipts else "(object = ANY(%s) OR number = %s AND (%s = '' OR book = %s))")
+        values.append([wanted.text, normalise(wanted.text)])
+        book = wanted.text.rpartition(" ")[0].strip().upper()
+        values += [_number(wanted.text), book, book] if receipts else []
+    elif wanted.text:
+        parts.append("strpos(upper(object), upper(%s)) > 0")
+        values.append(normalise(wanted.text) if "·" in wanted.text else wanted.text)
     return " AND ".join(parts), values
 
 
-async def receipts(tx: Tx, wanted: Filter, before: int | None, limit: int) -> list[Row]:
-    """A page of a list, newest first; `before` is the `ref` of the last row of the page before."""
-    where, values = _where(wanted)
-    if before is not None:
-        where += " AND ref < %s"
-        values.append(before)
-    return await tx.fetch_all(f"SELECT * FROM report_receipts WHERE {where} ORDER BY ref DESC LIMIT %s", (*values, limit))
+def _number(text: str) -> int | None:
+    """The number of a receipt as printed: 'FQ-B 0031883', '31883'."""
+    digits = text.rpartition(" ")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
+
+
+Page = tuple[date, int]
+"""Where a list of receipts goes on: business date and entry of the last one shown."""
+
+
+async def receipts(tx: Tx, wanted: Filter, before: Page | None, limit: int) -> list[Row]:
+    """The rows of at most `limit` receipts, by business date and then as the hub learned of them, newest first."""
+    older = "AND (business_date, entry_id) < (%s, %s)" if before else ""
+    ours, mine = _where(wanted, receipts=True)
+    odd, theirs = _where(wanted, receipts=False)
+    found = await tx.fetch_all(
+        f"""
+        (SELECT n.business_date, n.entry_id FROM unnest(%s::int[]) AS p (id) CROSS JOIN LATERAL (
+            SELECT business_date, entry_id FROM report_receipt_keys k WHERE project_id = p.id AND {ours} {older}
+            ORDER BY business_date DESC, entry_id DESC LIMIT %s) n
+         ORDER BY n.business_date DESC, n.entry_id DESC LIMIT %s)
+        UNION ALL
+        (SELECT business_date, entry_id FROM report_suspense_keys k WHERE project_id = ANY(%s) AND {odd} {older}
+         ORDER BY business_date DESC, entry_id DESC LIMIT %s)
+        """,
+        (list(wanted.projects), *mine, *(before or ()), limit, limit, list(wanted.projects), *theirs, *(before or ()), limit),
+    )
+    entries = sorted(((row["business_date"], row["entry_id"]) for row in found), reverse=True)[:limit]
+    return await _rows(tx, [entry for _, entry in entries], wanted.tender)
 
 
 async def receipts_total(tx: Tx, wanted: Filter) -> tuple[int, int]:
-    """(receipts, fen) of the whole filter."""
-    where, values = _where(wanted)
+    """(receipts, fen) of the whole filter; by tender only that tender's part of each receipt."""
+    ours, mine = _where(wanted, receipts=True)
+    odd, theirs = _where(wanted, receipts=False)
+    part = "total_fen"
+    if wanted.tender is not None:
+        part = (
+            "(SELECT sum(amount_fen)::bigint FROM report_receipt_tenders x WHERE x.receipt_id = k.receipt_id AND x.tender = %s)"
+        )
     row = await tx.fetch_one(
         f"""
-        SELECT count(DISTINCT ref / 16) AS n, coalesce(sum(amount_fen), 0)::bigint AS fen FROM report_receipts WHERE {where}
+        SELECT count(*) AS n, coalesce(sum(fen), 0)::bigint AS fen FROM (
+            SELECT {part} AS fen FROM report_receipt_keys k WHERE project_id = ANY(%s) AND {ours}
+            UNION ALL
+            SELECT total_fen FROM report_suspense_keys k WHERE project_id = ANY(%s) AND {odd}) f
         """,
-        tuple(values),
+        (*([] if wanted.tender is None else [wanted.tender]), list(wanted.projects), *mine, list(wanted.projects), *theirs),
     )
     assert row is not None
     return int(row["n"]), int(row["fen"])

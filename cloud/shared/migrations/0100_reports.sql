@@ -1,25 +1,42 @@
 -- What the pages "today" and "receipts" read beyond the other slices' views, and the public check of a paper receipt.
 
 create index receipts_business_day on receipts (business_date, project_id);
+create index receipts_list on receipts (project_id, business_date desc, entry_id desc);
+create index receipts_of_project on receipts (project_id, entry_id desc);
+create index receipts_object on receipts (object);
+create index receipts_number on receipts (number);
+create index ledger_entries_suspense on ledger_entries (project_id, business_date desc, id desc) where kind = 'suspense';
 
--- One row a tender of a receipt and one an amount in suspense, as report_takings, in the order the hub learned of them (`ref`
--- descending), with what a list shows. `line` is 1 in exactly one row a receipt.
-create view report_receipts with (security_invoker = true) as
-    select r.company_id, r.project_id, r.business_date, r.kind, t.method as tender, t.amount_fen, r.at, r.arrived_at,
-           r.id as receipt_id, r.entry_id * 16 + t.line as ref, t.line::int as line, b.code as book, r.number, r.object,
-           r.cashier, r.cashier_name, r.terminal, r.shift_id, r.order_no,
-           (select min(l.item_name) filter (where l.line = 1) from receipt_lines l where l.receipt_id = r.id) as item_name,
-           (select count(*) from receipt_lines l where l.receipt_id = r.id)::int as items
-    from receipts r
-    join receipt_books b on b.id = r.book_id
-    join receipt_tenders t on t.receipt_id = r.id
-    union all
-    select e.company_id, e.project_id, e.business_date, e.kind, case p.root when 'cash_drawer' then 'cash' else p.root end,
-           p.amount_fen, e.booked_at, e.arrived_at, null, e.id * 16 + p.line, 1, null, null, e.source,
-           case when p.ref like 'guard:%' then split_part(p.ref, ':', 3) end, null, null, null, null, null, 0
-    from ledger_entries e
-    join ledger_postings p on p.entry_id = e.id and p.root <> 'suspense'
+-- Receipts without their parts, and money booked to suspense: sums and pages of lists read these alone. `entry_id` is the order in
+-- which the hub learned of them.
+create view report_receipt_keys with (security_invoker = true) as
+    select r.company_id, r.project_id, r.business_date, r.entry_id, r.id as receipt_id, r.book_id, r.number, r.kind, r.at, r.arrived_at,
+           r.object, r.cashier, r.cashier_name, r.terminal, r.shift_id, r.total_fen,
+           (select b.code from receipt_books b where b.id = r.book_id) as book
+    from receipts r;
+create view report_receipt_tenders with (security_invoker = true) as
+    select t.company_id, t.receipt_id, t.method as tender, t.amount_fen from receipt_tenders t;
+create view report_suspense_keys with (security_invoker = true) as
+    select e.company_id, e.project_id, e.business_date, e.id as entry_id, e.kind, e.booked_at as at, e.arrived_at, e.source as object,
+           case when p.ref like 'guard:%' then split_part(p.ref, ':', 3) end as cashier, p.amount_fen as total_fen,
+           case p.root when 'cash_drawer' then 'cash' else p.root end as tender
+    from ledger_entries e join ledger_postings p on p.entry_id = e.id and p.root <> 'suspense'
     where e.kind = 'suspense';
+
+-- One row a tender of a receipt and one an amount in suspense, as report_takings, with what a list shows; `line` is 1 in exactly one
+-- row a receipt.
+create view report_receipts with (security_invoker = true) as
+    select r.company_id, r.project_id, r.business_date, r.kind, t.method as tender, t.amount_fen, r.at, r.arrived_at, r.receipt_id,
+           r.entry_id, t.line, b.code as book, r.number, r.object, r.cashier, r.cashier_name, r.terminal, r.shift_id,
+           (select l.item_name from receipt_lines l where l.receipt_id = r.receipt_id and l.line = 1) as item_name,
+           (select count(*) from receipt_lines l where l.receipt_id = r.receipt_id) as items
+    from report_receipt_keys r
+    join receipt_books b on b.id = r.book_id
+    join receipt_tenders t on t.receipt_id = r.receipt_id
+    union all
+    select company_id, project_id, business_date, kind, tender, total_fen, at, arrived_at, null::bigint, entry_id, 1::smallint,
+           null::text, null::bigint, object, cashier, null::text, null::text, null::int, null::text, 0::bigint
+    from report_suspense_keys;
 
 -- Money that came in and nobody has explained yet, by what it came with.
 create view report_suspense with (security_invoker = true) as
@@ -42,7 +59,7 @@ create view report_passage_pictures with (security_invoker = true) as
     left join box_pictures c on c.box = p.box and c.sha256 = p.snapshot ->> 'sha256';
 create index parking_passages_latest on parking_passages (project_id, received_at desc);
 
-grant select on report_receipts, report_suspense, report_heads, report_passage_pictures to gatehouse_app, gatehouse_read;
+grant select on report_receipt_keys, report_receipt_tenders, report_suspense_keys, report_receipts, report_suspense, report_heads, report_passage_pictures to gatehouse_app, gatehouse_read;
 
 -- A receipt by what its paper says, before a scope is known: book, number, and the first five bytes of its entry's hash. Nothing
 -- without the code, and nothing of the payer.
