@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from edge.panel.app import panel_app
 from protocols.uplink.events import Passage, Payment
 from sim.plant.vehicle import Vehicle
+from tests.support.browser import CHROMIUM, chromium, serving
 from tests.support.lanes import Yard, lane_config, papers, until
 
 IN, OUT = lane_config("n-in"), lane_config("n-out", 12)
-CHROMIUM = Path("/usr/bin/chromium")
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")]
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 
 @pytest.fixture
@@ -31,19 +27,11 @@ async def yard() -> AsyncIterator[Yard]:
 
 @pytest.fixture
 async def page(yard: Yard) -> AsyncIterator[Page]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
     app = panel_app(yard.lanes, yard.documents, yard.clock, dict)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    async with serving(app) as base, chromium() as browser:
         page = await browser.new_page(viewport={"width": 1024, "height": 768})
-        await page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/panel")
+        await page.goto(f"{base}/panel")
         yield page
-        await browser.close()
-    server.should_exit = True
-    await serving
 
 
 async def test_two_touches(yard: Yard, page: Page) -> None:
