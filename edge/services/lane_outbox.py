@@ -14,6 +14,8 @@ from protocols.uplink.events import Body
 RETRY_S = 0.5
 RETRY_AT_MOST_S = 5.0
 MOST_AT_ONCE = 200
+MOST_UNDER_WAY = 4
+"""So many transactions may wait for the disk at a time: a grant does not queue behind what another lane wrote just before."""
 
 Done = Callable[[bool], None]
 """True: on the disk. False: the store refused for now; True follows once it took it."""
@@ -22,20 +24,27 @@ Done = Callable[[bool], None]
 @dataclass(slots=True)
 class _Item:
     bodies: tuple[Body, ...]
-    state: Mapping[str, bytes | None]
+    state: dict[str, bytes | None]
     done: Done | None
+    sent: bool = False
     refused: bool = False
 
 
 class Outbox:
-    """One for all lanes, so that counters shared between them are written in the order they were taken."""
+    """One for all lanes, so that counters shared between them are written in the order they were taken.
+
+    The journal commits calls in their order. When it refuses one and takes a later one, the refused one keeps its place for
+    another try, without the keys that were set meanwhile.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._items: deque[_Item] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._problem: BaseException | None = None
         self.failing = False
 
     @property
@@ -61,37 +70,75 @@ class Outbox:
         await self._idle.wait()
 
     async def run(self) -> None:
-        """Write what is there in one transaction, again and again."""
+        """Until cancelled, or until the journal breaks otherwise than by Retry: then everything waits for the next `run`."""
         pause = RETRY_S
-        while True:
-            await self._wake.wait()
-            batch = [item for _, item in zip(range(MOST_AT_ONCE), self._items, strict=False)]
-            try:
-                await self._write(batch)
-            except Retry:
-                self._refused(batch)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_AT_MOST_S)
-                continue
-            pause, self.failing = RETRY_S, False
-            for _ in batch:
-                self._items.popleft()
-            for item in batch:
-                if item.done is not None:
-                    item.done(True)
-            if not self._items:
+        self._problem = None
+        for item in self._items:
+            item.sent = False
+        self._wake.set()
+        try:
+            while True:
+                await self._wake.wait()
                 self._wake.clear()
-                self._idle.set()
+                if self.failing:
+                    await asyncio.gather(*self._under_way)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, RETRY_AT_MOST_S)
+                else:
+                    pause = RETRY_S
+                if self._problem is not None:
+                    await asyncio.gather(*self._under_way)
+                    raise self._problem
+                self._send()
+        finally:
+            for task in self._under_way:
+                task.cancel()
+
+    def _send(self) -> None:
+        if len(self._under_way) >= (1 if self.failing else MOST_UNDER_WAY):
+            return
+        batch = [item for item in self._items if not item.sent][:MOST_AT_ONCE]
+        if batch:
+            for item in batch:
+                item.sent = True
+            task = asyncio.create_task(self._write(batch))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
 
     async def _write(self, batch: Sequence[_Item]) -> None:
         state: dict[str, bytes | None] = {}
         for item in batch:
             state |= item.state
-        await self._journal.append_many([body for item in batch for body in item.bodies], state)
+        try:
+            await self._journal.append_many([body for item in batch for body in item.bodies], state)
+        except Retry:
+            self.failing = True
+            for item in batch:
+                item.sent = False
+                if item.done is not None and not item.refused:
+                    item.refused = True
+                    item.done(False)
+        except Exception as problem:  # noqa: BLE001 - raised again by `run`, whose supervisor answers for it
+            self._problem = problem
+        else:
+            self._written(batch, state)
+        finally:
+            self._wake.set()
 
-    def _refused(self, batch: Sequence[_Item]) -> None:
-        self.failing = True
+    def _written(self, batch: Sequence[_Item], state: Mapping[str, bytes | None]) -> None:
+        self.failing = False
+        done, before = {id(item) for item in batch}, True
+        left = deque[_Item]()
+        for item in self._items:
+            if id(item) in done:
+                before = item is not batch[-1]
+                continue
+            if before and not item.sent:
+                item.state = {key: value for key, value in item.state.items() if key not in state}
+            left.append(item)
+        self._items = left
         for item in batch:
-            if item.done is not None and not item.refused:
-                item.refused = True
-                item.done(False)
+            if item.done is not None:
+                item.done(True)
+        if not self._items:
+            self._idle.set()
