@@ -24,7 +24,7 @@ LaneReader = Annotated[Principal, Depends(page_user("lane.read"))]
 MeterReader = Annotated[Principal, Depends(page_user("meter.read"))]
 BoxReader = Annotated[Principal, Depends(page_user("box.read"))]
 
-CLOCKS = {"synced": "已对时", "holdover": "走时中", "uncertain": "不可信"}
+CLOCKS = {"synced": "已对时", "holdover": "暂时没对时，走得准", "uncertain": "不可信"}
 QUALITIES = {
     "good": ("自动", "ok", "router"),
     "jump": ("待复核", "bad", "alert-triangle"),
@@ -33,12 +33,26 @@ QUALITIES = {
 }
 METER_KINDS = {"electric": "电", "water": "水", "hot_water": "热水", "gas": "燃气", "heat": "热", "other": "其他"}
 QUANTITIES = {
-    "energy": "用量",
-    "volume": "用量",
+    "energy": "用电量",
+    "energy_total": "用电量",
+    "volume": "用水量",
+    "heat": "用热量",
+    "flow": "流量",
+    "temperature": "温度",
     "energy_combined": "组合有功",
     "energy_import": "正向有功",
     "energy_export": "反向有功",
     "power": "功率",
+    "active_power": "有功功率",
+    "reactive_power": "无功功率",
+    "apparent_power": "视在功率",
+    "power_factor": "功率因数",
+    "frequency": "频率",
+    "active_demand": "有功需量",
+    "reactive_energy_import": "正向无功",
+    "reactive_energy_export": "反向无功",
+    "prepaid_balance": "剩余金额",
+    "prepaid_energy": "剩余电量",
     "voltage": "电压",
     "current": "电流",
 }

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image, ImageChops
 
 from cloud.app import create_app
+from cloud.parking import service as parking
+from tests.support import parking as parked
 from tests.support.browser import CHROMIUM, PHONE, Person, chromium, person, serving
 from tests.support.day import morning, pay, site
 from tests.support.hub import PASSWORD, add_person
@@ -139,6 +141,20 @@ async def test_the_stream_ends_with_the_session(hub, url, browser):
             await hq.page.wait_for_url(re.compile(r"/login\?next=/today"))
     finally:
         stream.BEAT_SECONDS = stream_beat
+
+
+async def test_lanes_are_live_too(hub, url, browser):
+    """UI 4: a car that left is there without a reload."""
+    async with person(browser, url) as hq:
+        await live(hq)
+        await hq.go("/lanes")
+        await hq.page.wait_for_selector(".gh-live:has-text('实时')")
+        async with hub.db.tx(EAST) as tx:
+            now = {"at": hub.clock.now(), "received_at": hub.clock.now()}
+            await parking.on_passage(tx, [parked.event(parked.came("s-new", "沪A77777"), **now)])
+        await hq.page.wait_for_selector("#part-passages .pass:has-text('沪A·77777')")
+        await hq.page.wait_for_selector("#part-lanes tr:has-text('沪A·77777')")
+        assert hq.trouble == []
 
 
 async def test_a_page_left_closes_its_stream(hub, url, browser):
