@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-import uvicorn
+
+def _leave_out_command_line() -> None:
+    """Load the package `uvicorn` without its command line, which brings click and multiprocessing: 2 MB (B-10).
+
+    Its modules find what they import from the package itself; where that changes one day, tests/edge/app says so.
+    """
+    spec = importlib.util.find_spec("uvicorn")
+    if spec is None or "uvicorn" in sys.modules:
+        return
+    package = sys.modules["uvicorn"] = importlib.util.module_from_spec(spec)
+    package.Config = importlib.import_module("uvicorn.config").Config  # type: ignore[attr-defined]
+    package.Server = importlib.import_module("uvicorn.server").Server  # type: ignore[attr-defined]
 
 
-class _Server(uvicorn.Server):
+_leave_out_command_line()
+
+from uvicorn import Config, Server  # noqa: E402
+
+
+class _Server(Server):
     """Signals belong to the box, not to one of its pages."""
 
     @contextlib.contextmanager
@@ -20,7 +39,7 @@ class _Server(uvicorn.Server):
 
 async def serve(app: Any, listening: socket.socket) -> None:
     """Until cancelled. The socket stays open for the next start."""
-    config = uvicorn.Config(
+    config = Config(
         app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=30
     )
     server = _Server(config)
