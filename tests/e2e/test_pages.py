@@ -207,6 +207,26 @@ async def test_two_clicks_on_collect_are_one_receipt(hub, url, browser):
         assert await desk.page.is_visible("text=本班 1 笔")
 
 
+async def test_typed_input_outlives_an_expired_session(hub, url, browser):
+    """UI 1.4: log in again, and the form is as it was; still one receipt."""
+    async with person(browser, url) as desk:
+        await at_the_desk(desk)
+        await desk.go("/desk?q=11150")
+        await desk.page.uncheck("[data-n='3']")
+        await desk.page.fill("#tendered", "800")
+        await desk.page.context.clear_cookies(name="gh_session")
+        await desk.page.click("#pay button[type=submit]")
+        await desk.page.wait_for_url("**/login")
+        await desk.log_in("desk", PASSWORD)
+        await desk.page.click("text=接着收")
+        await desk.page.wait_for_selector("#due:has-text('应收 2 项')")
+        assert await desk.page.input_value("#tendered") == "800"
+        await desk.page.click("#pay .btn-primary")
+        await desk.page.wait_for_selector("text=收好了 786.81 元，找零 13.19 元")
+        await desk.go("/desk")
+        assert not await desk.page.is_visible("text=接着收")
+
+
 async def test_the_counter_without_scripts(hub, url, browser, shots):
     """UI 2: every page works as plain links and form posts."""
     async with person(browser, url, scripts=False) as desk:

@@ -56,6 +56,31 @@
     event.preventDefault();
   }
 
+  // What was typed outlives an expired session: it waits in this tab until its receipt is made.
+  const KEPT = "gh-desk", FIELDS = ["way", "tendered", "reference", "other", "other_amount"];
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+  if (document.querySelector(".done")) sessionStorage.removeItem(KEPT);
+  else if (kept && pay && pay.elements.room.value === kept.room) {
+    boxes.forEach((one) => { one.checked = kept.line.includes(one.value); });
+    FIELDS.forEach((name) => { if (pay.elements[name]) pay.elements[name].value = kept[name]; });
+    pay.elements.key.value = kept.key;
+    mark();
+    // htmx listens from DOMContentLoaded on, and this script is run before.
+    document.addEventListener("DOMContentLoaded", () => window.htmx.trigger(pay, "gh:sums"));
+  } else if (kept && !list) {
+    const again = document.createElement("a");
+    again.className = "note wait";
+    again.href = `/desk?room=${kept.room}`;
+    again.textContent = `${kept.who} 刚才没有收完，填的内容都留着。点这里接着收`;
+    document.getElementById("find").after(again);
+  }
+  if (pay) pay.addEventListener("submit", () => {
+    const form = new FormData(pay), what = { room: form.get("room"), key: form.get("key"), line: form.getAll("line") };
+    FIELDS.forEach((name) => { what[name] = form.get(name) || ""; });
+    what.who = document.querySelector(".who h1").textContent.trim().split(/\s/)[0];
+    sessionStorage.setItem(KEPT, JSON.stringify(what));
+  });
+
   // Focus: on the list when somebody was found, on the field at fault after an error, else in the search.
   const problem = document.getElementById("problem");
   const first = document.querySelector("[data-first]");
