@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from protocols.errors import Refused
 from protocols.time import parse_instant
@@ -35,9 +35,8 @@ class Meter:
     room: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One reading, ready to be stored but for its register's id."""
+class Row(NamedTuple):
+    """One reading, ready to be stored but for its register's id. A tuple: a backlog makes hundreds of thousands of them."""
 
     register: RegisterKey
     at: datetime

@@ -189,7 +189,7 @@ async def _add_staged(tx: Tx, company_id: int, project_id: int, rows: Sequence[R
         """
     )
     await tx.execute("TRUNCATE staged_readings")
-    await tx.copy_rows("COPY staged_readings (register_id, round_id, at, value, quality) FROM STDIN", rows)
+    await tx.copy_text("COPY staged_readings (register_id, round_id, at, value, quality) FROM STDIN", _lines(rows))
     return await tx.execute(
         """
         INSERT INTO meter_readings (register_id, company_id, project_id, round_id, at, value, quality)
@@ -198,6 +198,14 @@ async def _add_staged(tx: Tx, company_id: int, project_id: int, rows: Sequence[R
         """,
         (company_id, project_id),
     )
+
+
+def _lines(rows: Sequence[ReadingRow]) -> str:
+    """Rows as COPY reads them; every column is a number or an instant, so that nothing needs quoting."""
+    instants = {at: at.isoformat() for at in {row[2] for row in rows}}
+    return "".join([
+        f"{register}\t{round_id}\t{instants[at]}\t{value}\t{quality}\n" for register, round_id, at, value, quality in rows
+    ])  # fmt: skip
 
 
 async def latest(tx: Tx, project_id: int) -> list[dict[str, Any]]:

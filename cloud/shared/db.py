@@ -197,6 +197,11 @@ class Tx:
             for row in rows:
                 await copy.write_row(row)
 
+    async def copy_text(self, copy_sql: str, text: str) -> None:
+        """COPY ... FROM STDIN of rows that are text already: a third of the work of `copy_rows` where many rows come."""
+        async with self._connection.cursor() as cursor, cursor.copy(copy_sql) as copy:
+            await copy.write(text)
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What the block did is undone when it raises, also what it meant to tell."""
