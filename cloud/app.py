@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
 
 from cloud.access import api as access_api
@@ -76,7 +77,8 @@ def create_app(hub: Hub) -> FastAPI:
     http.install(app)
     for one in (router, estate_router(require, audit), fleet_router(require), *_ROUTERS):
         app.include_router(one)
-    app.mount("/static", KeptFiles(directory=pages.STATIC))
+    # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
+    app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
     return app
 
 
