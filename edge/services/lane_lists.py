@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -84,20 +85,33 @@ _MIDNIGHT = datetime.min.time()
 
 
 def _read_passes(body: bytes) -> dict[str, tuple[_Pass, ...]]:
-    """Entries become small tuples while they are read, so that no large tree is ever in memory."""
-    shared: dict[str, str] = {}
-
-    def small(pairs: list[tuple[str, Any]]) -> Any:
-        found = dict(pairs)
-        if "entries" in found:
-            return found
-        if found["category"] not in _CATEGORIES:
-            raise ValueError(f"unknown category {found['category']}")
-        start, last = found["start"], found["last"]
-        return str(found["plate"]), (found["category"], shared.setdefault(start, start), shared.setdefault(last, last))
-
+    """Entry by entry into shared tuples, so that no large tree is ever in memory. ValueError, KeyError for anything else."""
+    shared: dict[Any, Any] = {}
     passes: dict[str, tuple[_Pass, ...]] = {}
-    for plate, entry in json.loads(body, object_pairs_hook=small)["entries"]:
-        category = shared.setdefault(entry[0], entry[0])
-        passes[plate] = (*passes.get(plate, ()), (category, entry[1], entry[2]))
+    for entry in _entries(body.decode()):
+        if entry["category"] not in _CATEGORIES:
+            raise ValueError(f"unknown category {entry['category']}")
+        right = (entry["category"], entry["start"], entry["last"])
+        rights = (*passes.get(entry["plate"], ()), shared.setdefault(right, right))
+        passes[entry["plate"]] = shared.setdefault(rights, rights)
     return passes
+
+
+def _entries(text: str) -> Iterator[dict[str, Any]]:
+    """The objects of {"entries": [...]}, one after the other."""
+    opening = _OPENING.match(text)
+    if opening is None:
+        raise ValueError("not a list of passes")
+    decoder, at = json.JSONDecoder(), opening.end()
+    while not _CLOSING.match(text, at):
+        entry, at = decoder.raw_decode(text, at)
+        between = _BETWEEN.match(text, at)
+        if between is None:
+            raise ValueError(f"not a list of passes at character {at}")
+        yield entry
+        at = between.end()
+
+
+_OPENING = re.compile(r'\s*\{\s*"entries"\s*:\s*\[\s*')
+_BETWEEN = re.compile(r"\s*(,\s*|(?=\]))")
+_CLOSING = re.compile(r"\]\s*\}\s*$")
