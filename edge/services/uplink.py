@@ -129,20 +129,34 @@ class Uplink:
     async def _session(self, broker: Broker) -> bool:
         """One connection to its end; True when another broker should be tried first."""
         try:
-            async with self._connected(broker) as client, asyncio.TaskGroup() as group:
+            async with self._connected(broker) as client:
                 self._heard_ms = self._clock.mono_ms()
                 self.state.connected, self.state.broker = True, str(broker)
                 self.state.connections += 1
                 log.info("line_up", broker=str(broker))
-                for work in (self._receive, self._beat, self._send, self._watch):
-                    group.create_task(work(client))
-        except* (aiomqtt.MqttError, OSError) as problems:
-            log.info("line_down", broker=str(broker), problem=str(problems.exceptions[0]))
-        except* LineLost as problems:
-            log.warning("line_dropped", broker=str(broker), why=str(problems.exceptions[0]))
+                await self._together(client)
+        except (aiomqtt.MqttError, OSError) as problem:
+            log.info("line_down", broker=str(broker), problem=str(problem))
+        except LineLost as problem:
+            log.warning("line_dropped", broker=str(broker), why=str(problem))
         finally:
             self.state.connected = False
         return any(sending.misses >= PATIENCE for sending in self._streams.values())
+
+    async def _together(self, client: aiomqtt.Client) -> None:
+        """The tasks of a connection until the first of them fails; raises its error when all have ended.
+
+        No TaskGroup: before Python 3.13 it can swallow a cancellation that comes as one of its tasks fails.
+        """
+        tasks = [asyncio.create_task(work(client)) for work in (self._receive, self._beat, self._send, self._watch)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
 
     @contextlib.asynccontextmanager
     async def _connected(self, broker: Broker) -> AsyncIterator[aiomqtt.Client]:

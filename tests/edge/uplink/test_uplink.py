@@ -143,6 +143,22 @@ async def test_a_silent_partition_is_noticed_within_ten_seconds(tmp_path: Path) 
         await here.all_there()
 
 
+async def test_it_ends_when_told_to_even_while_the_line_breaks(tmp_path: Path) -> None:
+    """A box that is stopped at the moment its line fails must not go on connecting for ever."""
+    async with site(tmp_path) as here:
+        for turn in range(20):
+            line = asyncio.create_task(here.uplink.run())
+            seen = here.uplink.state.connections
+            await until(lambda seen=seen: here.uplink.state.connections > seen)  # type: ignore[misc]
+            here.relay.set(Link.CUT)
+            for _ in range(turn % 5):
+                await asyncio.sleep(0)
+            line.cancel()
+            await asyncio.wait([line], timeout=5)
+            assert line.cancelled()
+            here.relay.set(Link.UP)
+
+
 async def test_repeated_acknowledgements_change_nothing(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         here.hub.repeat = 3
