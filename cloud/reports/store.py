@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from cloud.shared.db import Tx
-from protocols.plate import normalise
+from protocols.plate import normalise, shown
 
 Row = dict[str, Any]
 
@@ -145,13 +145,19 @@ def _where(wanted: Filter, *, receipts: bool) -> tuple[str, list[Any]]:
     if wanted.text and wanted.whole:
         # Equality only: it may use an index before row security is checked.
         parts.append("object = ANY(%s)" if not receipts else "(object = ANY(%s) OR number = %s AND (%s = '' OR book = %s))")
-        values.append([wanted.text, normalise(wanted.text)])
+        values.append(_spellings(wanted.text))
         book = wanted.text.rpartition(" ")[0].strip().upper()
         values += [_number(wanted.text), book, book] if receipts else []
     elif wanted.text:
-        parts.append("strpos(upper(object), upper(%s)) > 0")
-        values.append(normalise(wanted.text) if "·" in wanted.text else wanted.text)
+        parts.append("strpos(replace(upper(object), '·', ''), replace(upper(%s), '·', '')) > 0")
+        values.append(wanted.text)
     return " AND ".join(parts), values
+
+
+def _spellings(text: str) -> list[str]:
+    """How receipts may name what was typed: a room, a plate of lane cash, a plate on an order."""
+    plate = normalise(text)
+    return [text, plate, f"停车费 {shown(plate)}"]
 
 
 def _number(text: str) -> int | None:

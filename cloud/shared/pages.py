@@ -115,7 +115,7 @@ def wants_page(request: Request) -> bool:
 def problem_page(request: Request, status: int, title: str, text: str, trace: str) -> HTMLResponse:
     """An error as a page: what happened, the way on, the number to report in groups of four (N-10)."""
     number = "-".join(trace[start : start + 4].upper() for start in range(0, len(trace), 4))
-    context = {"title": title, "text": text, "trace": number if status >= 500 else "", "again": status >= 500}
+    context = {"code": status, "title": title, "text": text, "trace": number if status >= 500 else "", "again": status >= 500}
     return render(request, "shared/problem.html", status=status, **context)
 
 
@@ -134,6 +134,7 @@ def environment() -> Environment:
         "full": full,
         "day": day,
         "plate": plate_chip,
+        "object": lambda row: plate_chip((row["object"] or "").removeprefix(f"{row['item_name']} ")),
         "tender": lambda name: TENDERS.get(name, name),
         "role": lambda name: ROLES.get(name, name),
         "stay": lambda row: stay((row["at"] - row["entered_at"]).total_seconds()),

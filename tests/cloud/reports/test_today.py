@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from cloud.counter import service as counter
+from cloud.payments import service as payments
+from protocols.uplink.events import Payment
 from tests.support.day import NOW, morning
 from tests.support.money import EAST
 
@@ -170,9 +174,6 @@ async def test_bad_dates_are_a_sentence(hub, hub_client, query):
 async def test_lists_are_paged_by_fifty_without_losing_or_doubling_a_row(hub, hub_client):
     """UI 7: keyset paging."""
     async with hub.db.tx(EAST) as tx:
-        from cloud.counter import service as counter
-        from protocols.uplink.events import Payment
-
         for n in range(1, 131):
             body = {"payment": f"p{n}", "lane": "l", "stay": f"s{n}", "plate": None, "amount_fen": n, "tender": "cash",
                     "operator": "0301", "book": "FQ-1", "number": n}  # fmt: skip
@@ -199,3 +200,20 @@ async def test_a_search_that_finds_one_receipt_opens_it(hub, hub_client):
         assert answer.status_code == 303, text
         page = await hub_client.get(answer.headers["location"])
         assert "FQ-1 0000007" in page.text and "6.00" in page.text and "补传" in page.text
+
+
+async def test_an_order_shows_the_plate_once_and_is_found_by_it(hub, hub_client):
+    """O-08: what a driver paid on the phone, by the plate with and without its dot."""
+    async with hub.db.tx(EAST) as tx:
+        order = await payments.create_order(
+            tx, project_id=11, purpose="parking", reference="s1", subject="停车费 京H·65011", amount_fen=500, now=hub.clock.now()
+        )
+        paid = replace(order, provider="simulated", provider_no="P1", paid_at=hub.clock.now())
+        await counter.post_order_paid(tx, paid, hub.clock.now())
+    await hub_client.log_in("hq_finance")
+    feed = (await hub_client.get("/today/part/receipts")).text
+    assert '<span class="plate " title="蓝牌">京H·65011</span>' in feed and "停车费 · 模拟支付" in feed
+    for text in ("京H·65011", "京h65011", "65011"):
+        answer = await hub_client.get("/receipts", params={"q": text})
+        assert answer.status_code == 303, text
+    assert ">京H·65011</span>" in (await hub_client.get(answer.headers["location"])).text
