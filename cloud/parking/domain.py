@@ -162,14 +162,8 @@ class Pass:
 
 
 def pass_days(passes: Iterable[Pass], entered: datetime, left: datetime) -> tuple[tariff.PassDays, ...]:
-    """The days of a stay that passes cover (Q-86), as the box counts them: a pass begun in the day holds from the next one."""
-    days = []
-    for one in passes:
-        if one.category != "blacklist" and one.starts <= left and one.lasts >= entered:
-            start = civil(one.starts)
-            begun_in_day = start.time() != datetime.min.time()
-            days.append(tariff.PassDays(start.date() + timedelta(days=begun_in_day), civil(one.lasts).date()))
-    return tuple(days)
+    """The days of a stay that passes cover."""
+    return tariff.covered_days(((one.starts, one.lasts) for one in passes if one.category != "blacklist"), entered, left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from edge.ports import Documents
 from protocols import tariff
 from protocols.errors import Refused
-from protocols.time import civil, parse_instant
+from protocols.time import parse_instant
 from protocols.uplink.documents import DocumentName
 from protocols.wiring import LaneConfig, LanesDocument, PassEntry, TariffsDocument
 
@@ -68,20 +68,13 @@ class Lists:
 
     def pass_days(self, plate: str | None, entered: datetime, left: datetime) -> tuple[tariff.PassDays, ...]:
         """The days of a stay that a pass covers (Q-86), where it does not cover the whole stay."""
-        days = []
-        for entry in self.passes(plate) if plate is not None else ():
-            start, last = parse_instant(entry.start), parse_instant(entry.last)
-            if entry.category in _RIGHTS and start <= left and last >= entered:
-                first_day = civil(start).date() if start.time() == _MIDNIGHT else civil(start).date() + timedelta(days=1)
-                days.append(tariff.PassDays(first_day, civil(last).date()))
-        return tuple(days)
+        entries = self.passes(plate) if plate is not None else ()
+        rights = ((parse_instant(one.start), parse_instant(one.last)) for one in entries if one.category in _RIGHTS)
+        return tariff.covered_days(rights, entered, left)
 
     def rules(self, name: str, entered: datetime) -> tariff.TariffRules:
         """The version of a tariff in force when the stay began (K-20). Refused `no_tariff`."""
         return tariff.in_force([rules for key, rules in self._tariffs if name in (key, rules.id)], entered)
-
-
-_MIDNIGHT = datetime.min.time()
 
 
 def _read_passes(body: bytes) -> dict[str, tuple[_Pass, ...]]:

@@ -14,7 +14,7 @@ from protocols.tariff.engine import quote
 from protocols.tariff.groups import GroupCar, quote_group
 from protocols.tariff.quotes import CouponUse, Quote, Row
 from protocols.tariff.rules import TariffRules, in_force, parse_rules
-from protocols.tariff.stay import Calendar, Coupon, PassDays, Prepaid, Stay, parse_calendar
+from protocols.tariff.stay import Calendar, Coupon, PassDays, Prepaid, Stay, covered_days, parse_calendar
 from protocols.tariff.visits import quote_visits
 from protocols.tariff.zones import NestedQuote, quote_nested
 
@@ -30,6 +30,7 @@ __all__ = [
     "Row",
     "Stay",
     "TariffRules",
+    "covered_days",
     "in_force",
     "parse_calendar",
     "parse_rules",

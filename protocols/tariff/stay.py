@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -46,6 +46,17 @@ class PassDays:
 
     first_day: date
     last_day: date
+
+
+def covered_days(passes: Iterable[tuple[datetime, datetime]], entered: datetime, left: datetime) -> tuple[PassDays, ...]:
+    """The days of a stay that passes (first and last moment) cover (Q-86): one that begins within a day holds from the next."""
+    days = []
+    for first, last in passes:
+        if first <= left and last >= entered:
+            start = civil(first)
+            begun_in_day = start.time() != datetime.min.time()
+            days.append(PassDays(start.date() + timedelta(days=begun_in_day), civil(last).date()))
+    return tuple(days)
 
 
 @dataclass(frozen=True, slots=True)
