@@ -94,7 +94,11 @@ class Postgres:
     def database(self, template: str) -> Iterator[str]:
         name = f"test_{next(self._numbers)}"
         with self._admin() as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(name), sql.Identifier(template)))
+            admin.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
         try:
             yield name
         finally:
