@@ -17,7 +17,7 @@ import structlog
 from tests.bench import machine, printing
 from tests.bench.harness import Report, Row, bench, measure
 
-MODULES = ("lanes", "store", "process", "readings", "postings", "headquarters", "meters", "simulator", "later")
+MODULES = ("lanes", "store", "process", "readings", "postings", "headquarters", "meters", "simulator", "promises", "later")
 """In the order of DESIGN section 9; each has ROWS."""
 
 
@@ -50,7 +50,9 @@ def main() -> int:
 def _parser(names: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small and fast: to see that it works, not to be quoted")
-    parser.add_argument("--only", action="append", choices=names, metavar="ROW", help=f"one of {', '.join(names)}; again for more")
+    parser.add_argument(
+        "--only", action="append", choices=names, metavar="ROW", help=f"one of {', '.join(names)}; again for more"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="one line of JSON")
     how.add_argument("--markdown", action="store_true", help="also write the table into docs/figures.md")

@@ -48,7 +48,7 @@ def documents(configs: Sequence[LaneConfig], buses: Sequence[BusConfig] = ()) ->
 
 
 def make_box(folder: Path, data: Path, broker_port: int, wanted: dict[DocumentName, Any]) -> Path:
-    """A store in `data` that holds the documents, and the box.toml beside it; its path. Without a reserve: disks here are small."""
+    """A store in `data` that holds the documents, and the box.toml beside it; its path. The reserve is left out."""
     data.mkdir(exist_ok=True)
     asyncio.run(_hold(data, wanted))
     (data / RESERVE).touch()

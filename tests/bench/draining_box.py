@@ -1,4 +1,4 @@
-"""A box's store and uplink as a process: `python -m tests.bench.draining_box DATA BOX PORT` sends all there is and says how long it took.
+"""A box's store and uplink as a process: `python -m tests.bench.draining_box DATA BOX PORT` sends all there is.
 
 Printed when the hub has acknowledged everything: {"drained_s": seconds since the connection}.
 """

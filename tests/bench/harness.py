@@ -32,7 +32,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `value` None: not measured, `note` says why. Without a bound it stands there to be read beside others."""
+    """One line of the table. `value` None: not measured, `note` says why. Without a bound it is there to be read."""
 
     what: str
     value: float | None

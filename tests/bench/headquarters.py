@@ -15,9 +15,11 @@ from tests.support.hub import Admin
 TITLE = "hub: HQ's day over 200 projects"
 PROJECTS, RECEIPTS, COMPANIES = 200, 300, 4
 _WORLD = """
-    INSERT INTO companies (id, code, name, created_at) SELECT 1000 + n, 'c' || n, '公司' || n, now() FROM generate_series(1, {companies}) n;
+    INSERT INTO companies (id, code, name, created_at) SELECT 1000 + n, 'c' || n, '公司' || n, now()
+        FROM generate_series(1, {companies}) n;
     INSERT INTO projects (id, company_id, code, name, kind, created_at)
-        SELECT 1000 + n, 1001 + n %% {companies}, 'p' || n, '项目' || n, 'residential', now() FROM generate_series(1, {projects}) n;
+        SELECT 1000 + n, 1001 + n %% {companies}, 'p' || n, '项目' || n, 'residential', now()
+        FROM generate_series(1, {projects}) n;
     INSERT INTO boxes (id, company_id, project_id, registered_at, registered_by, claimed_at)
         SELECT 'box-' || id, company_id, id, now(), '1', now() FROM projects WHERE id > 1000;
     INSERT INTO receipt_books (id, company_id, project_id, code, kind) OVERRIDING SYSTEM VALUE
@@ -40,8 +42,9 @@ _WORLD = """
         SELECT id, 1, company_id, project_id, CASE method WHEN 'cash' THEN 'cash_drawer' WHEN 'pos' THEN 'provider_clearing'
                ELSE 'bank' END, fen, CASE method WHEN 'cash' THEN 'shift:' || project_id ELSE method || ':' || id END FROM made
         UNION ALL SELECT id, 2, company_id, project_id, 'receivable', -fen, 'line:' || id FROM made;
-    INSERT INTO receipts (id, company_id, project_id, book_id, number, kind, entry_id, at, arrived_at, business_date, object, total_fen,
-                          change_fen, cashier, cashier_name, shift_id, terminal, request_key, request_digest) OVERRIDING SYSTEM VALUE
+    INSERT INTO receipts (id, company_id, project_id, book_id, number, kind, entry_id, at, arrived_at, business_date, object,
+                          total_fen, change_fen, cashier, cashier_name, shift_id, terminal, request_key, request_digest)
+        OVERRIDING SYSTEM VALUE
         SELECT id, company_id, project_id, project_id, back * {receipts} + n, 'counter', id, at, at, day, '1-1-' || n, fen, 0,
                project_id::text, '收费员', project_id, '窗口 1', 'bench:' || id, 'x' FROM made;
     INSERT INTO receipt_tenders (receipt_id, line, company_id, method, tendered_fen, amount_fen, reference)
@@ -62,8 +65,8 @@ def day(at: Bench) -> list[Figure]:
         admin.execute("VACUUM ANALYZE")
         found = asyncio.run(_look(at.postgres.app(database), projects, receipts, at.much(15, 3)))
     note = (
-        f"{projects} projects with {receipts} receipts of the day each, and as many a week before; who holds cash, what is unexplained, "
-        f"which boxes are there; median of {len(found)}, slowest {max(found):.0f} ms"
+        f"{projects} projects with {receipts} receipts of the day each, and as many a week before; who holds cash, what "
+        f"nobody has explained, which boxes are there; median of {len(found)}, slowest {max(found):.0f} ms"
     )
     return [Figure(TITLE, median(found), "ms", Bound(100), note)]
 

@@ -52,7 +52,11 @@ async def _load(box: Box, rate: int) -> int:
 
 if __name__ == "__main__":
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2])))

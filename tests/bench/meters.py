@@ -27,7 +27,7 @@ LINE_METERS = 20
 def tcp(at: Bench) -> list[Figure]:
     rounds = at.much(20, 5)
     took = asyncio.run(_tcp(rounds))
-    note = f"whole rounds, judged and put together; median of {rounds}, slowest {max(took):.3f} s; the gateway runs in the same process"
+    note = f"whole rounds, read and judged; median of {rounds}, slowest {max(took):.3f} s; the gateway runs in the same process"
     return [Figure("meters: 200 Modbus meters on TCP, one round", median(took), "s", Bound(0.2), note)]
 
 
@@ -59,7 +59,7 @@ def line(at: Bench) -> list[Figure]:
     title = "meters: use of a 9600-baud line"
     rounds = at.much(3, 1)
     found = {name: asyncio.run(_line(name, rounds)) for name in ("DL/T 645", "Modbus RTU")}
-    note = f"{LINE_METERS} meters that answer at once, on a pty that carries bytes no faster than the wire; median of {rounds} rounds"
+    note = f"{LINE_METERS} meters that answer at once, on a pty no faster than the wire; median of {rounds} rounds"
     return [Figure(f"{title}, {name}", value, "%", Bound(80, at_least=True), note) for name, value in found.items()]
 
 
@@ -68,7 +68,9 @@ async def _line(name: str, rounds: int) -> float:
     units = Dlt645Units({m.address: m for m in meters}) if name == "DL/T 645" else RtuUnits({int(m.address): m for m in meters})
     pty = PtyLine(units, baud=9600)
     pty.start()
-    plan = plan_bus(dlt645_bus(pty.device, meters, timeout_ms=1_000) if name == "DL/T 645" else _ten_registers(pty.device, meters))
+    plan = plan_bus(
+        dlt645_bus(pty.device, meters, timeout_ms=1_000) if name == "DL/T 645" else _ten_registers(pty.device, meters)
+    )
     bus, used = open_bus(plan.config), []
     try:
         for _ in range(rounds + 1):

@@ -33,7 +33,7 @@ CLIENTS, ROOMS, FIRST_PROJECT = 8, 100, 101
 WARM_UP = 10
 FEE_FEN = 22_500
 NOW = datetime.now(SHANGHAI)
-_WORLD = """
+WORLD = """
     INSERT INTO projects (id, company_id, code, name, kind, created_at)
         SELECT 100 + n, 1, 'b' || n, '小区' || n, 'residential', now() FROM generate_series(1, 8) n;
     INSERT INTO buildings (id, company_id, project_id, code) SELECT id, 1, id, '1' FROM projects WHERE id > 100;
@@ -67,15 +67,17 @@ class Window:
 
 def postings(at: Bench) -> list[Figure]:
     with at.postgres.database("money_hub") as database:
-        Admin(at.postgres.superuser(database)).execute(_WORLD)
+        Admin(at.postgres.superuser(database)).execute(WORLD)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             inside, script = runner.run(_in_process(at.postgres, database, at.much(400, 40)))
         served = _over_http(at, database, at.much(150, 20))
         alone = _under_pgbench(at.postgres, database, at.new_folder(), script, at.much(5, 2))
-    who = f"{CLIENTS} cashiers at {CLIENTS} projects; 8 clients of pgbench: {alone:,.0f}/s with scope, posting function, notice, commit"
+    who = f"{CLIENTS} cashiers at {CLIENTS} projects; pgbench: {alone:,.0f}/s (scope, posting function, notice, commit)"
     return [
-        Figure(PROCESS, inside / alone, "x", Bound(0.3, at_least=True), f"{inside:,.0f} whole collections/s (counter.collect); {who}"),
-        Figure(HTTP, served / alone, "x", Bound(0.08, at_least=True), f"{served:,.0f} requests/s to a hub of one process, logged in"),
+        Figure(PROCESS, inside / alone, "x", Bound(0.3, at_least=True), f"{inside:,.0f} whole collections/s; {who}"),
+        Figure(
+            HTTP, served / alone, "x", Bound(0.08, at_least=True), f"{served:,.0f} requests/s to a hub of one process, logged in"
+        ),
     ]
 
 
@@ -122,7 +124,7 @@ async def bill(tx: Tx, project: int, count: int, year: int = 2020) -> list[tuple
 async def _collect(db: Database, window: Window, count: int) -> Receipt:
     """Collect so many lines, one after the other; the last receipt."""
     scope = Scope(frozenset({1}), frozenset({window.project}))
-    for number in range(count):
+    for _ in range(count):
         wanted = window.next()
         async with db.tx(scope) as tx:
             receipt = await counter.collect(tx, wanted, window.person, datetime.now(SHANGHAI))

@@ -1,4 +1,4 @@
-"""The box as its service manager runs it: how soon the first lane decides, what it keeps in memory, what it costs when idle (B-10)."""
+"""The box as its service manager runs it: start to the first lane, memory, idle CPU (B-10)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def process(at: Bench) -> list[Figure]:
     return [
         Figure(READY, median(starts), "s", Bound(1), f"from exec to the ready line, {with_all}; median of {len(starts)}"),
         Figure(MEMORY, memory, "MB", Bound(60), f"VmRSS after every meter was read and the events were sent; {with_all}"),
-        Figure(IDLE, idle, "%", Bound(1), f"of one core, over {at.much(10, 2)} s without vehicles; {asked} questions to meters in it"),
+        Figure(
+            IDLE, idle, "%", Bound(1), f"of one core, over {at.much(10, 2)} s without vehicles; {asked} questions to meters in it"
+        ),
     ]
 
 
@@ -42,7 +44,9 @@ async def _live(folder: Path, port: int, starts: int, idle_s: float) -> tuple[li
     took = []
     for number in range(starts):
         began = time.perf_counter()
-        with child(["gatehouse-edge", "run", "--config", str(config)], folder / "box.log", {SOCKET_VARIABLE: str(plant.path)}) as box:
+        with child(
+            ["gatehouse-edge", "run", "--config", str(config)], folder / "box.log", {SOCKET_VARIABLE: str(plant.path)}
+        ) as box:
             await asyncio.to_thread(box.ready)
             took.append(time.perf_counter() - began)
             if number == starts - 1:

@@ -67,8 +67,8 @@ def readings(at: Bench) -> list[Figure]:
     through = _through(at.postgres, folder, sites)
     alone, batch = asyncio.run(_alone(at.postgres, sites))
     note = (
-        f"{through:,.0f}/s against {alone:,.0f}/s by one client; {len(sites)} boxes with {METERS} meters, {len(sites) * rounds * METERS:,} readings in "
-        f"batches of {batch}; publisher, {BROKER}, hub and PostgreSQL share this machine"
+        f"{through:,.0f}/s against {alone:,.0f}/s by one client; {len(sites)} boxes of {METERS} meters, "
+        f"{len(sites) * rounds * METERS:,} readings in batches of {batch}; boxes, {BROKER}, hub, PostgreSQL share this machine"
     )
     return [Figure(f"{TITLE}, of staged COPY alone", through / alone, "x", Bound(0.4, at_least=True), note)]
 
@@ -157,7 +157,7 @@ class Sender:
 
 
 async def _alone(postgres: Postgres, sites: Sequence[Site]) -> tuple[float, int]:
-    """(rows a second, rows in a batch) of the same rows in batches of the same size by one client; registers are looked up before."""
+    """(rows a second, rows in a batch) of the same rows in the same batches by one client; registers are known."""
     with postgres.database("money_hub") as database:
         await _set_up(postgres, database)
         db = await Database.open(postgres.app(database))

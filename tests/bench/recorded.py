@@ -45,7 +45,9 @@ async def script(connection: psycopg.Connection, receipts: Sequence[tuple[Receip
     for client, (receipt, book, payer) in enumerate(receipts):
         heard = _Recorder()
         draft = receipt.draft
-        credits = [ledger.Posting(ledger.Account.RECEIVABLE, -line.amount_fen, f"line:{line.charge_line}") for line in draft.lines]
+        credits = [
+            ledger.Posting(ledger.Account.RECEIVABLE, -line.amount_fen, f"line:{line.charge_line}") for line in draft.lines
+        ]
         with contextlib.suppress(_Heard):
             await posting.book(
                 cast(Tx, heard), draft, source=TOKEN, cash_ref=f"shift:{draft.shift_id}", credits=credits, receipt_book=book,

@@ -16,7 +16,7 @@ def week(at: Bench) -> list[Figure]:
     found = run_week(seed=1, lanes=4, days=days, cars_a_day=CARS_A_DAY)
     took = time.perf_counter() - began
     assert found.cars_in == found.plant_in and found.strokes == found.plant_strokes, "the week does not add up"
-    note = f"{days} days, {found.plant_in} vehicles in, {found.plant_out} out, {found.events} events, the box killed {found.kills} times"
+    note = f"{days} days, {found.plant_in} vehicles in, {found.events} events, the box killed {found.kills} times"
     return [Figure("simulator: one week, four lanes, in virtual time", took * DAYS / days, "s", Bound(10), note)]
 
 

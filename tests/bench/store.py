@@ -65,7 +65,7 @@ def caught_up(at: Bench) -> list[Figure]:
         took = _drain(folder, port)
         _check(at.postgres, database, count)
     note = (
-        f"{count:,} events: {len(_day(count))} of lanes with {VEHICLES * count // BACKLOG // 2} cash payments booked, the rest rounds of "
+        f"{count:,} events: {len(_day(count))} of lanes with {VEHICLES * count // BACKLOG // 2} payments, the rest rounds of "
         f"{ROUND} readings; box, {BROKER}, hub and PostgreSQL share this machine; until the box knew that all was committed"
     )
     return [Figure(CAUGHT_UP, took * BACKLOG / count, "s", Bound(60), note)]
@@ -94,7 +94,13 @@ def _day(count: int) -> list[Body]:
     made: list[Body] = []
     for number in range(VEHICLES * count // BACKLOG):
         stay, plate, cash = f"s{number:012d}", f"京A{number:05d}", number % 2 == 0
-        came = {"stay": stay, "plate": plate, "plate_colour": "blue", "confidence": 98, "category": "casual" if cash else "monthly"}
+        came = {
+            "stay": stay,
+            "plate": plate,
+            "plate_colour": "blue",
+            "confidence": 98,
+            "category": "casual" if cash else "monthly",
+        }
         made.append(Stroke(lane="fq-n-in", n=number + 1, reason="entry" if cash else "pass", stay=stay))
         made.append(Passage(lane="fq-n-in", direction="in", stroke=number + 1, **came))
         if cash:
@@ -131,7 +137,9 @@ def _drain(folder: Path, port: int) -> float:
 
 def _check(postgres: Postgres, database: str, count: int) -> None:
     """The hub has every event once, and refused none."""
-    found = Admin(postgres.superuser(database)).fetch("SELECT (SELECT count(*) FROM box_events), (SELECT count(*) FROM box_refused)")
+    found = Admin(postgres.superuser(database)).fetch(
+        "SELECT (SELECT count(*) FROM box_events), (SELECT count(*) FROM box_refused)"
+    )
     assert found == [(count, 0)], found
 
 
