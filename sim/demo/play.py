@@ -24,10 +24,9 @@ from sim.demo.traffic import SiteTraffic
 from sim.demo.world import ProjectSeed, build
 from sim.people.driver import Phone
 from sim.people.provider import Provider
-from sim.people.staff import Cashier, Guard, HubUser
+from sim.people.staff import TERMINAL, Cashier, Guard, HubUser
 from sim.plant.site import Site
 
-TERMINAL = "sim-1"
 _KEPT = {"lock", "logs"}
 
 

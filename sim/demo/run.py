@@ -32,7 +32,7 @@ STRANGER = 0.08
 
 async def run(folder: Path, seed: int, port: int) -> None:
     """Until SIGINT or SIGTERM; everything it started is gone when it returns."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
 
     def tell(sentence: str) -> None:

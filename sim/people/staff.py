@@ -11,6 +11,8 @@ import httpx
 from protocols.errors import Refused
 from protocols.money import Fen
 
+TERMINAL = "窗口 1"
+
 
 @dataclass
 class Guard:
@@ -130,7 +132,7 @@ class Cashier:
             "tendered_fen": due,
             "expected_total_fen": due,
             "shift": self.shift,
-            "terminal": "sim-1",
+            "terminal": TERMINAL,
             "key": key,
         }
         first = await self.user.must("POST", "/api/counter/collect", body)
