@@ -19,6 +19,7 @@ from protocols import tariff
 from protocols.errors import GatehouseError, NotFound, Refused
 from protocols.money import Fen
 from protocols.plate import shown
+from protocols.time import iso
 from protocols.uplink.commands import CommandName
 
 log = structlog.get_logger()
@@ -97,7 +98,7 @@ async def order(tx: Tx, lane: str, stay: str, fee_fen: Fen, now: datetime) -> Or
         amount_fen=owed,
         now=now,
     )
-    wanted = OrderPlace(placed.order_no, place[0], place[1], row.box, lane, stay, row.plate, owed)
+    wanted = OrderPlace(placed.order_no, place[0], place[1], row.box, lane, stay, row.plate, owed, row.left_at)
     await store_stays.add_order(tx, wanted, now)
     return placed
 
@@ -155,6 +156,7 @@ async def _opened(link: Opener, place: OrderPlace) -> bool:
         "reason": "paid",
         "reference": place.order_no,
         "amount_fen": place.amount_fen,
+        "as_of": iso(place.priced_at),
     }
     try:
         await link.send_command(place.box, "open", args)

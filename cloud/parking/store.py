@@ -162,7 +162,7 @@ class Known:
 
 
 async def known_of(tx: Tx, event: BoxEvent, tariff: str, stay: str, plate: str | None) -> Known:
-    """For one fee, in one round trip; payments up to the event's time, oldest first."""
+    """For one fee, in one round trip; payments up to the event's time by when they were due, oldest first."""
     row = await tx.fetch_one(
         """
         SELECT (SELECT array_agg(rules ORDER BY version) FROM parking_tariffs WHERE project_id = %s AND tariff = %s) AS rules,
@@ -172,7 +172,8 @@ async def known_of(tx: Tx, event: BoxEvent, tariff: str, stay: str, plate: str |
                (SELECT array_agg(ARRAY[at::text, amount_fen::text] ORDER BY at) FROM (
                     SELECT at, amount_fen FROM parking_takings WHERE box = %s AND stay = %s AND at <= %s
                     UNION ALL
-                    SELECT paid_at, amount_fen FROM parking_paid_orders WHERE box = %s AND stay = %s AND paid_at <= %s) AS money)
+                    SELECT o.priced_at, p.amount_fen FROM parking_paid_orders p JOIN parking_orders o USING (order_no)
+                    WHERE p.box = %s AND p.stay = %s AND p.paid_at <= %s) AS money)
                    AS paid
         """,
         (

@@ -115,7 +115,7 @@ async def newest_fee(tx: Tx, lane: str) -> DueRow | None:
 
 @dataclass(frozen=True, slots=True)
 class OrderPlace:
-    """Which stay at which lane an order is for."""
+    """Which stay at which lane an order is for; `priced_at`: when its amount was due, by the box's clock."""
 
     order_no: str
     company_id: int
@@ -125,14 +125,15 @@ class OrderPlace:
     stay: str
     plate: str | None
     amount_fen: int
+    priced_at: datetime
 
 
 async def add_order(tx: Tx, order: OrderPlace, at: datetime) -> None:
     """The same again changes nothing."""
     await tx.execute(
         """
-        INSERT INTO parking_orders (order_no, company_id, project_id, box, lane, stay, plate, amount_fen, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (order_no) DO NOTHING
+        INSERT INTO parking_orders (order_no, company_id, project_id, box, lane, stay, plate, amount_fen, priced_at, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (order_no) DO NOTHING
         """,
         (*astuple(order), at),
     )
@@ -140,7 +141,10 @@ async def add_order(tx: Tx, order: OrderPlace, at: datetime) -> None:
 
 async def order_place(tx: Tx, order_no: str) -> OrderPlace | None:
     row = await tx.fetch_one(
-        "SELECT order_no, company_id, project_id, box, lane, stay, plate, amount_fen FROM parking_orders WHERE order_no = %s",
+        """
+        SELECT order_no, company_id, project_id, box, lane, stay, plate, amount_fen, priced_at
+        FROM parking_orders WHERE order_no = %s
+        """,
         (order_no,),
     )
     return None if row is None else OrderPlace(**row)

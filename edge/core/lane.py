@@ -77,6 +77,13 @@ class Lane(Machine):
             self._turn(On.CORRECTED)
         return self._settled()
 
+    def ask_again(self, now: int) -> list[Action]:
+        """Money came for the vehicle that waits: the same question anew. Nothing happens where none owes."""
+        self._now = now
+        if self.place is Place.OWING:
+            self._turn(On.CORRECTED)
+        return self._settled()
+
     def judged(self, visit: Visit, verdict: Verdict, now: int) -> list[Action]:
         """The answer to `Ask`."""
         self._now = now

@@ -17,7 +17,7 @@ _LARGE = frozenset({"yellow", "yellow_green"})
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """Money for a stay: when (ISO 8601), how much, by which receipt or order."""
+    """Money for a stay: when that much was due (ISO 8601), how much, by which receipt or order."""
 
     at: str
     fen: Fen
@@ -105,7 +105,7 @@ def price(
     left, quality = instant(stay, now)
     prepaid = None
     if stay.paid and rules.prepay is not None:
-        prepaid = tariff.Prepaid(parse_instant(stay.paid[-1].at), stay.paid_fen)
+        prepaid = tariff.Prepaid(max(parse_instant(part.at) for part in stay.paid), stay.paid_fen)
     quote = tariff.quote(
         rules,
         tariff.Stay(

@@ -105,6 +105,9 @@ class LaneRunner:
     def correct(self, plate: str) -> None:
         self._run(lambda: self.lane.correct(plate, self._shared.mono_ms()))
 
+    def ask_again(self) -> None:
+        self._run(lambda: self.lane.ask_again(self._shared.mono_ms()))
+
     def rearm(self) -> bool:
         done = self.lane.rearm(self._shared.mono_ms())
         self._run(lambda: self.lane.tick(self._shared.mono_ms()))

@@ -7,12 +7,13 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from edge.core.lane_types import Grant, Reading
-from edge.core.stays import Moment, Paid, instant
+from edge.core.stays import Moment, Paid, StayRecord, instant
 from edge.ports import Clock, Documents, Journal, LaneWires, PlateSeen
 from edge.services.lane_desk import Answer, Desk, owed
 from edge.services.lane_judge import Judge
@@ -22,7 +23,7 @@ from edge.services.lane_runner import LaneRunner, Shared
 from edge.services.lane_stays import Stays
 from protocols.errors import NotFound, Refused
 from protocols.plate import normalise, parse
-from protocols.time import iso
+from protocols.time import iso, parse_instant
 from protocols.uplink.commands import Command
 from protocols.uplink.documents import DocumentName
 from protocols.uplink.events import Device
@@ -219,22 +220,32 @@ class Lanes:
             detail = str(args.get("reason") or "")[:60] or None
             await runner.release(Grant("command", visit.stay if visit else None, by, reference, detail))
             return "opened"
-        return await self._paid(runner, str(args.get("stay", "")), reference, args.get("amount_fen"))
+        return await self._paid(runner, str(args.get("stay", "")), reference, args.get("amount_fen"), args.get("as_of"))
 
-    async def _paid(self, runner: LaneRunner, stay: str, reference: str | None, amount_fen: int | None) -> str:
-        """A driver paid at the hub. Refused `not_here` unless that stay waits at the lane (or the amount is named: noted)."""
+    async def _paid(
+        self, runner: LaneRunner, stay: str, reference: str | None, amount_fen: int | None, as_of: str | None
+    ) -> str:
+        """A driver paid at the hub. Refused `not_here` unless that stay waits at the lane (or the amount is named: noted).
+
+        `as_of`: when the amount was due. An order over an earlier, smaller fee counts for the stay; the rest stays due (K-24).
+        """
         record = self._shared.stays.get(stay)
         if record is None:
             raise Refused("not_here", "这辆车已经不在场内", "no such stay inside", field="stay")
-        at = iso(instant(record, self._moment())[0])
+        at = iso(_priced_at(record, instant(record, self._moment())[0], as_of))
         try:
             due = owed(runner, stay).due_fen
         except Refused:
             if amount_fen is None:
                 raise
+            due = None
+        if amount_fen is not None and (due is None or int(amount_fen) < due):
             self._outbox.put([], self._shared.stays.put(record.with_payment(Paid(at, int(amount_fen), reference))))
+            if due is not None:
+                runner.ask_again()
             await self._outbox.drained()
             return "noted"
+        assert due is not None, "without an amount the stay waits here"
         paid = record.with_payment(Paid(at, due if amount_fen is None else int(amount_fen), reference))
         if runner.lane.can_release:
             await runner.release(Grant("paid", stay, reference=reference), (), self._shared.stays.put(paid))
@@ -331,3 +342,10 @@ class Lanes:
         if self._desk is None:
             raise Refused("starting", "盒子正在启动", "the box is starting")
         return self._desk
+
+
+def _priced_at(record: StayRecord, now: datetime, as_of: str | None) -> datetime:
+    """When a payment's amount was due, within the stay: from then the minutes to leave count (Q-84). Refused `bad_time`."""
+    if as_of is None:
+        return now
+    return max(parse_instant(record.entered_at), min(parse_instant(as_of, field="as_of"), now))

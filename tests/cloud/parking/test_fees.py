@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -170,6 +171,25 @@ async def test_a_further_fee_after_a_payment_is_what_is_left(money_db):
         await parking.on_fee_due(tx, [event(owes(130, fee_fen=400), minutes=130)])
         assert [one[0] for one in await _verdicts(tx)] == ["same", "same"]
         assert (await parking.due_at(tx, "fq-n-out")).fee_fen == 400
+
+
+async def test_an_order_paid_hours_later_is_priced_by_the_hub_as_by_the_box(money_db):
+    """Q-84, K-24: the minutes to leave count from when its amount was due; an old order buys no free exit."""
+    terms = TARIFF | {"prepay": {"free_exit_minutes": 15, "overstay": "difference"}}
+    rules = tariff.parse_rules(terms)
+    prepaid = tariff.Prepaid(NOON + timedelta(minutes=90), 700)
+    async with money_db.tx(EAST) as tx:
+        await set_up(tx, tariffs={"casual-2026": terms})
+        await parking.on_fee_due(tx, [event(owes(90, quote=priced(90, rules=rules)), minutes=90)])
+        order = await parking.order(tx, "fq-n-out", "s1", 700, NOON + timedelta(minutes=91))
+        at = NOON + timedelta(minutes=295)
+        paid = replace(order, state="paid", paid_at=at, provider="simulated", provider_no="w1")
+        assert await parking.on_order_paid(tx, paid, at) is not None
+        quote = priced(300, rules=rules, prepaid=prepaid)
+        assert quote.due_fen == 1400
+        await parking.on_fee_due(tx, [event(owes(300, quote=quote), minutes=300)])
+        assert [one[0] for one in await _verdicts(tx)] == ["same", "same"]
+        assert (await parking.due_at(tx, "fq-n-out")).fee_fen == 1400
 
 
 async def test_the_version_published_later_prices_later_stays(money_db):

@@ -147,7 +147,8 @@ async def test_a_paid_order_opens_the_arm_after_the_commit(money_db):
             await parking.due_at(tx, "fq-n-out")
     assert link.sent == []
     await send()
-    args = {"lane": "fq-n-out", "stay": "s1", "reason": "paid", "reference": order.order_no, "amount_fen": 700}
+    due = {"amount_fen": 700, "as_of": owes(90).left_at}
+    args = {"lane": "fq-n-out", "stay": "s1", "reason": "paid", "reference": order.order_no} | due
     assert link.sent == [(BOX, "open", args)]
     async with money_db.tx(EAST) as tx:
         await parking.on_passage(tx, [event(went(fee_fen=700, paid_fen=700), minutes=92)])

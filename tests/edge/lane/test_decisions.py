@@ -133,6 +133,53 @@ async def test_paid_inside_then_out_in_time_or_not() -> None:
             assert (await scene.stand("n-out", "京A12345")).fee_fen == more
 
 
+async def _order_kept(scene: Scene) -> tuple[str, dict[str, Any]]:
+    """The vehicle stood at the exit an hour after it came, got an order over 5.00, did not pay and drove back in."""
+    await scene.come("京A12345")
+    await asyncio.sleep(3_000)
+    car = Vehicle("京A12345", "blue")
+    scene.yard.plant["n-out"].arrive(car)
+    await until(lambda: scene.yard.view("n-out").state == "owing", 20)
+    (due,) = scene.yard.journal.of(FeeDue)
+    scene.yard.plant["n-out"].turn_back(car)
+    await scene.empty("n-out")
+    assert due.fee_fen == 500
+    args = {"lane": "n-out", "stay": due.stay, "reason": "paid", "reference": "P1", "amount_fen": 500, "as_of": due.left_at}
+    return due.stay, args
+
+
+async def _paid(scene: Scene, args: dict[str, Any]) -> str:
+    return await scene.yard.lanes.command(Command(box="box-1", id="c" * 8, name="open", nonce="", args=args))
+
+
+@virtual
+async def test_an_old_order_over_a_smaller_fee_opens_nothing() -> None:
+    """K-24, K-25: paid at the exit hours later, it counts and the rest stays due."""
+    scene = await Scene.of()
+    _, args = await _order_kept(scene)
+    await asyncio.sleep(5 * 3_600)
+    assert (await scene.stand("n-out", "京A12345")).fee_fen == 3000
+    assert await _paid(scene, args) == "noted"
+    await until(lambda: scene.yard.view("n-out").fee_fen == 2500)
+    assert scene.strokes("n-out") == []
+    due = scene.yard.journal.of(FeeDue)[-1]
+    assert (due.fee_fen, due.stay) == (2500, args["stay"])
+    assert await _paid(scene, args | {"reference": "P2", "amount_fen": 2500, "as_of": due.left_at}) == "opened"
+    await scene.empty("n-out")
+    assert (scene.yard.journal.of(Passage, direction="out")[-1].paid_fen, scene.strokes("n-out")) == (3000, ["paid"])
+
+
+@virtual
+async def test_an_old_order_paid_just_before_leaving_buys_no_free_minutes() -> None:
+    """Q-84: the minutes to leave count from when the amount was due, not from when somebody got round to paying it."""
+    scene = await Scene.of()
+    _, args = await _order_kept(scene)
+    await asyncio.sleep(5 * 3_600)
+    assert await _paid(scene, args) == "noted"
+    await asyncio.sleep(60)
+    assert (await scene.stand("n-out", "京A12345")).fee_fen == 2500
+
+
 @virtual
 async def test_who_comes_in_twice_never_left() -> None:
     """K-32: the old stay ends as lost, nothing is charged, only the new one is inside."""
