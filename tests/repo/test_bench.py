@@ -55,13 +55,13 @@ def test_a_bound_holds_or_not(value: float | None, bound: Bound | None, holds: b
 
 def test_the_table_goes_between_the_markers_of_the_page(tmp_path: Path) -> None:
     page = tmp_path / "figures.md"
-    page.write_text(f"before\n{printing.BEGIN}\nold\n{printing.END}\nafter\n")
+    page.write_text(f"before\n{printing.BEGIN}\nformer\n{printing.END}\nafter\n")
     report = Report(FACTS, [Done("row", [Figure("hub: x", 0.41, "x", Bound(0.4, at_least=True), "how")])])
     for _ in range(2):
         printing.write_markdown(report, "make bench", page)
     text = page.read_text()
     assert text.startswith(f"before\n{printing.BEGIN}\n`make bench`: ") and text.endswith(f"{printing.END}\nafter\n")
-    assert "| hub: x (1) | 0.41 x | >= 0.4 x | yes |" in text and "1. how" in text and "old" not in text
+    assert "| hub: x (1) | 0.41 x | >= 0.4 x | yes |" in text and "1. how" in text and "former" not in text
 
 
 def test_the_page_has_its_markers() -> None:
