@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from cloud.access import store
 from cloud.access.domain import LoggedIn, Principal
+from cloud.access.store import Credentials
 from cloud.shared.db import Database, Scope
 from cloud.shared.http import NotLoggedIn, not_logged_in
 from protocols.errors import NotAllowed
@@ -57,18 +58,30 @@ async def log_in(db: Database, number: str, password: str, now: datetime, addres
     """A new session. NotLoggedIn `wrong_login`; NotAllowed `locked` after 5 failures, for 15 minutes, also with the right
     password and for numbers nobody has (Y-10).
     """
-    known = await store.credentials(db, number[:40], now)
-    if known.locked_until is not None:
-        raise _locked()
-    right = await _matches(password[:200], known.password_hash)
-    if not right or known.user_id is None:
-        if await store.failed(db, number[:40], now):
-            raise _locked()
+    known = await _checked(db, number[:40], password, now)
+    if known is None or known.user_id is None:
         raise NotLoggedIn("wrong_login", "工号或密码不对", "wrong number or password", field="password")
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
     await store.open_session(db, _digest(token), known.user_id, csrf, now, address)
     person = await store.person(db, known.user_id, None)
     return LoggedIn(token, csrf, known.user_id, known.name or "", tuple(person["roles"]))
+
+
+async def _checked(db: Database, number: str, password: str, now: datetime) -> Credentials | None:
+    """Whose password this is; None, and counted, when it is wrong. NotAllowed `locked`.
+
+    Looks for a lock again after the password: of a hundred guesses sent at once only those before the fifth failure count.
+    """
+    known = await store.credentials(db, number, now)
+    if known.locked_until is not None:
+        raise _locked()
+    if not await _matches(password[:200], known.password_hash) or known.user_id is None:
+        if await store.failed(db, number, now):
+            raise _locked()
+        return None
+    if (await store.credentials(db, number, now)).locked_until is not None:
+        raise _locked()
+    return known
 
 
 def _locked() -> NotAllowed:
@@ -77,12 +90,7 @@ def _locked() -> NotAllowed:
 
 async def confirm_password(db: Database, principal: Principal, password: str, now: datetime) -> None:
     """The password of somebody logged in, asked again. NotAllowed `wrong_password`, `locked`."""
-    known = await store.credentials(db, principal.number, now)
-    if known.locked_until is not None:
-        raise _locked()
-    if not await _matches(password[:200], known.password_hash):
-        if await store.failed(db, principal.number, now):
-            raise _locked()
+    if await _checked(db, principal.number, password, now) is None:
         raise NotAllowed("wrong_password", "原密码不对", "the old password is wrong", field="old")
 
 

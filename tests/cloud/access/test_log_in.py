@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -44,6 +45,15 @@ async def test_ten_wrong_passwords_lock_the_number_for_fifteen_minutes(hub_clien
     hub_client.hub.clock.time += timedelta(minutes=15, seconds=1)
     expected = (200, "ok") if number == "cashier-11" else (401, "wrong_login")
     assert await attempt(hub_client, number, PASSWORD) == expected
+
+
+async def test_guesses_sent_at_once_are_no_way_around_the_lock(hub_client):
+    """Y-10: all of them were asked before the first failure was counted."""
+    await hub_client.log_in("cashier", project=11)
+    guesses = [*(f"wrong-{n}" for n in range(20)), PASSWORD]
+    seen = await asyncio.gather(*(attempt(hub_client.another(), "cashier-11", guess) for guess in guesses))
+    assert {status for status, _ in seen} == {401, 403}
+    assert await attempt(hub_client, "cashier-11", PASSWORD) == (403, "locked")
 
 
 async def test_a_log_in_forgets_earlier_failures(hub_client):
