@@ -9,7 +9,7 @@ from cloud.fees import store
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate, order
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
-from protocols.errors import Refused
+from protocols.errors import Conflict, Refused
 from protocols.money import MAX_FEN, Fen
 from protocols.time import business_date
 
@@ -31,8 +31,16 @@ __all__ = [
 
 
 async def put_items(tx: Tx, company_id: int, items: Sequence[Item]) -> None:
-    """Register fee items of a company by code, or bring them up to date."""
+    """Register fee items of a company by code; those it has stay as they are, for all its projects bill by them.
+
+    Conflict `item_differs` for a known code with other content: the catalogue is headquarters' to change (1.1).
+    """
     await store.put_items(tx, company_id, items)
+    known = await store.items(tx, company_id)
+    for item in items:
+        if item.code not in known or known[item.code][1] != item:
+            zh = f"费用项目 {item.code} 已经有了，内容不一样；改费用项目由总部财务来做"
+            raise Conflict("item_differs", zh, f"fee item {item.code} is there with other content", field="items")
 
 
 async def add_lines(tx: Tx, *, company_id: int, project_id: int, lines: Sequence[NewLine], at: datetime, by: str) -> int:

@@ -18,14 +18,12 @@ _LINE = """
 
 
 async def put_items(tx: Tx, company_id: int, items: Sequence[Item]) -> None:
-    """Add items or bring them up to date, by code."""
+    """Add the items whose codes the company does not have yet."""
     await tx.execute(
         """
         INSERT INTO fee_items (company_id, code, name, category, held_for_others, part_payment, allocation_priority, print_order)
         SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::int[], %s::int[])
-        ON CONFLICT (company_id, code) DO UPDATE SET name = excluded.name, category = excluded.category,
-            held_for_others = excluded.held_for_others, part_payment = excluded.part_payment,
-            allocation_priority = excluded.allocation_priority, print_order = excluded.print_order
+        ON CONFLICT (company_id, code) DO NOTHING
         """,
         (
             company_id,
