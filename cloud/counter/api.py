@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +16,9 @@ from protocols.errors import Refused
 from protocols.time import iso
 
 router = APIRouter()
+
+CounterMethod = Literal["cash", "pos", "transfer", "cheque"]
+"""WeChat and Alipay come from the provider, never from a cashier's word (C-14)."""
 
 Collector = Annotated[Principal, Depends(require("counter.collect"))]
 Reader = Annotated[Principal, Depends(require("receipt.read"))]
@@ -32,7 +35,7 @@ class ShiftInput(_Input):
 
 
 class TenderInput(_Input):
-    method: counter.Method
+    method: CounterMethod
     tendered_fen: int = Field(gt=0, le=10**12)
     reference: str | None = Field(default=None, max_length=80, pattern=r"^[^\x00-\x1f]*$")
 
@@ -43,7 +46,7 @@ class CollectInput(_Input):
     project: int
     room: int | None
     line_ids: list[int] = Field(min_length=1, max_length=200)
-    tender: counter.Method | None = None
+    tender: CounterMethod | None = None
     tendered_fen: int | None = Field(default=None, gt=0, le=10**12)
     reference: str | None = Field(default=None, max_length=80, pattern=r"^[^\x00-\x1f]*$")
     tenders: list[TenderInput] = Field(default=[], max_length=6)

@@ -259,3 +259,19 @@ async def test_takings_are_told_at_once(money_db, listening):
         topic, payload = await asyncio.wait_for(heard.get(), 5)
     assert topic == "takings"
     assert payload["project_id"] == 11
+
+
+@pytest.mark.parametrize("method", ["wechat", "alipay", "simulated"])
+async def test_a_cashiers_word_is_no_provider(money_db, hub_client, method):
+    """C-14: no line is paid by WeChat because somebody says so; the provider's notice says it."""
+    async with money_db.tx(EAST) as tx:
+        lines = await bill(tx, line(101, 22_500))
+    await hub_client.log_in("cashier", project=11)
+    opened = (await hub_client.post("/api/counter/shifts", json={"project": 11, "terminal": "窗口 1"})).json()
+    body = {"project": 11, "room": 101, "line_ids": lines, "expected_total_fen": 22_500, "shift": opened["id"], "terminal": "窗口 1"}
+    one = {"tender": method, "tendered_fen": 22_500, "reference": "4200001"}
+    mixed = {"tenders": [{"method": method, "tendered_fen": 22_500, "reference": "4200001"}]}
+    for tender in (one, mixed):
+        answer = await hub_client.post("/api/counter/collect", json=body | tender | {"key": "key-0001"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_input")
+    assert (await counts(money_db))["counter"] == 0
