@@ -135,10 +135,8 @@ async def _take(
         return Verdict.UNKNOWN_ORDER, []
     verdict, state = judge(order, notice)
     if verdict is Verdict.BOOKED:
-        other = await store.taken_by(tx, provider.name, notice.provider_no)
-        if other is not None:
+        if not await store.set_paid(tx, order.id, provider.name, notice.provider_no, paid_at):
             return Verdict.PAID_TWICE, []
-        await store.set_paid(tx, order.id, provider.name, notice.provider_no, paid_at)
         return verdict, await _hand_on(tx, handlers, await find_order(tx, order.order_no), now)
     if state != order.state:
         await store.set_state(tx, order.id, state)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
+
 from cloud.payments.domain import Notice, Order, OrderState, Verdict
 from cloud.shared.db import Tx
 
@@ -69,23 +71,21 @@ async def company_of(tx: Tx, order_no: str) -> int | None:
     return None if row is None else row["company"]
 
 
-async def taken_by(tx: Tx, provider: str, provider_no: str) -> str | None:
-    """The order number a provider's payment was booked for."""
-    row = await tx.fetch_one(
-        "SELECT order_no FROM payment_orders WHERE provider = %s AND provider_no = %s", (provider, provider_no)
-    )
-    return None if row is None else str(row["order_no"])
-
-
 async def set_state(tx: Tx, order_id: int, state: OrderState) -> None:
     await tx.execute("UPDATE payment_orders SET state = %s WHERE id = %s", (state, order_id))
 
 
-async def set_paid(tx: Tx, order_id: int, provider: str, provider_no: str, paid_at: datetime) -> None:
-    await tx.execute(
-        "UPDATE payment_orders SET state = 'paid', provider = %s, provider_no = %s, paid_at = %s WHERE id = %s",
-        (provider, provider_no, paid_at, order_id),
-    )
+async def set_paid(tx: Tx, order_id: int, provider: str, provider_no: str, paid_at: datetime) -> bool:
+    """False when the provider's payment pays another order already, also one of a company outside the scope."""
+    try:
+        async with tx.savepoint():
+            await tx.execute(
+                "UPDATE payment_orders SET state = 'paid', provider = %s, provider_no = %s, paid_at = %s WHERE id = %s",
+                (provider, provider_no, paid_at, order_id),
+            )
+    except psycopg.errors.UniqueViolation:
+        return False
+    return True
 
 
 async def record(

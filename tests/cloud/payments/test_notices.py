@@ -104,6 +104,20 @@ async def test_forged_notices_are_rejected_and_counted(money_db):
         assert (await payments.notice_counts(tx))["forged"] == 6
 
 
+async def test_one_payment_for_orders_of_two_companies_is_kept_aside(money_db):
+    """C-15: the other company's order is out of sight; the notice is kept all the same, not lost with an error."""
+    first = await order(money_db)
+    async with money_db.tx(NORTH) as tx:
+        second = await payments.create_order(
+            tx, project_id=21, purpose="parking", reference="s", subject="停车费", amount_fen=900, now=NOON
+        )
+    assert await take(money_db, notice(first.order_no)) == "booked"
+    assert await take(money_db, notice(second.order_no)) == "paid_twice"
+    async with money_db.tx(NORTH) as tx:
+        assert await payments.notice_counts(tx) == {"paid_twice": 1}
+        assert (await payments.find_order(tx, second.order_no)).state == "created"
+
+
 async def test_a_wrong_amount_is_kept_aside_and_the_right_one_still_counts(money_db):
     made = await order(money_db)
     assert await take(money_db, notice(made.order_no, 899)) == "wrong_amount"
