@@ -99,6 +99,7 @@ class DueRow:
 
 
 async def newest_fee(tx: Tx, lane: str) -> DueRow | None:
+    """What the lane's own box says; another box of the project prices nothing here."""
     row = await tx.fetch_one(
         """
         SELECT f.box, f.lane, f.stay, f.plate, f.vehicle_class, f.entered_at, f.left_at, f.fee_fen, f.total_fen, f.quote,
@@ -106,7 +107,8 @@ async def newest_fee(tx: Tx, lane: str) -> DueRow | None:
                EXISTS (SELECT FROM parking_passages p WHERE p.box = f.box AND p.stay = f.stay AND p.direction = 'out')
                OR EXISTS (SELECT FROM parking_notes n WHERE n.box = f.box AND n.stay = f.stay AND n.lane = f.lane
                           AND n.what IN ('abandoned', 'reversed', 'wrong_way') AND n.epoch = f.epoch AND n.seq > f.seq) AS settled
-        FROM parking_fees f WHERE f.lane = %s ORDER BY f.id DESC LIMIT 1
+        FROM parking_fees f JOIN parking_lanes l ON l.lane = f.lane AND l.box = f.box
+        WHERE f.lane = %s ORDER BY f.id DESC LIMIT 1
         """,
         (lane,),
     )

@@ -9,6 +9,7 @@ import pytest
 
 from cloud.app import event_handlers, paid_handlers
 from cloud.counter import service as counter
+from cloud.fleet import service as fleet
 from cloud.parking import paying
 from cloud.parking import service as parking
 from cloud.payments import service as payments
@@ -116,6 +117,18 @@ async def test_an_order_is_over_what_the_hub_says_is_due(money_db):
         again = await parking.order(tx, "fq-n-out", "s1", 700, NOON)
     assert (order.amount_fen, order.purpose, order.subject) == (700, "parking", "停车费 京A·12345")
     assert again.order_no == order.order_no
+
+
+async def test_another_box_of_the_project_prices_nothing_at_this_lane(money_db):
+    """DESIGN 2.2: who holds one box's key sells no exit at the lanes of another."""
+    async with money_db.tx(EAST) as tx:
+        await _waiting(tx)
+        await fleet.register(tx, "fq-stolen", 11, "test", NOON)
+        forged = replace(event(owes(91, fee_fen=1), minutes=91), box="fq-stolen", epoch=OTHER_EPOCH)
+        await parking.on_fee_due(tx, [forged])
+        assert (await parking.due_at(tx, "fq-n-out")).fee_fen == 700
+        with pytest.raises(Refused, match="fee_changed"):
+            await parking.order(tx, "fq-n-out", "s1", 1, NOON)
 
 
 async def test_nothing_due_no_order(money_db):
