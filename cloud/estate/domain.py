@@ -68,6 +68,10 @@ class Query:
     phone: str | None
     plate: str | None
 
+    @property
+    def texts(self) -> set[str]:
+        return {text for text in (self.digits, self.name, self.pinyin, self.phone, self.plate) if text}
+
 
 def read_query(text: str) -> Query:
     """Room digits or a name anywhere, pinyin initials from the start, the end of a phone (3 digits or more), part of a plate."""

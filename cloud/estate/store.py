@@ -122,19 +122,23 @@ async def add_rooms(tx: Tx, company: int, project_id: int, new: Sequence[NewRoom
 
 async def search(tx: Tx, project_id: int | None, query: Query, limit: int) -> list[Found]:
     """Rooms by any field of the query, in order of project and code."""
+    # The first part reads `rooms` alone and keeps whatever holds the text anywhere; the second looks where exactly.
     rows = await tx.fetch_all(
         """
+        WITH near AS MATERIALIZED (
+            SELECT id, project_id, code, digits, building_id, area, payer_id FROM rooms
+            WHERE (%(project)s::int IS NULL OR project_id = %(project)s) AND search LIKE ANY(%(anywhere)s))
         SELECT r.id, r.project_id, r.code, b.code AS building, r.area, r.payer_id, o.name AS owner,
                right(coalesce(o.phone, ''), 4) AS phone_tail,
                coalesce((SELECT array_agg(v.plate ORDER BY v.plate) FROM vehicles v WHERE v.room_id = r.id), '{}') AS plates
-        FROM rooms r LEFT JOIN owners o ON o.id = r.payer_id LEFT JOIN buildings b ON b.id = r.building_id
-        WHERE (%(project)s::int IS NULL OR r.project_id = %(project)s)
-          AND (r.digits ILIKE %(digits)s OR o.name LIKE %(name)s OR o.pinyin LIKE %(pinyin)s OR o.phone LIKE %(phone)s
-               OR r.id IN (SELECT v.room_id FROM vehicles v WHERE v.plate LIKE %(plate)s))
+        FROM near r LEFT JOIN owners o ON o.id = r.payer_id LEFT JOIN buildings b ON b.id = r.building_id
+        WHERE r.digits ILIKE %(digits)s OR o.name ILIKE %(name)s OR o.pinyin LIKE %(pinyin)s OR o.phone LIKE %(phone)s
+           OR EXISTS (SELECT FROM vehicles v WHERE v.room_id = r.id AND v.plate LIKE %(plate)s)
         ORDER BY r.project_id, length(r.code), r.code LIMIT %(limit)s
         """,
         {
             "project": project_id,
+            "anywhere": sorted({f"%{_escaped(one.lower())}%" for one in query.texts}),
             "digits": _like("%", query.digits, "%"),
             "name": _like("%", query.name, "%"),
             "pinyin": _like("", query.pinyin, "%"),
@@ -147,11 +151,13 @@ async def search(tx: Tx, project_id: int | None, query: Query, limit: int) -> li
 
 
 def _like(before: str, text: str | None, after: str) -> str | None:
-    if text is None:
-        return None
+    return None if text is None else before + _escaped(text) + after
+
+
+def _escaped(text: str) -> str:
     for special in "\\%_":
         text = text.replace(special, "\\" + special)
-    return before + text + after
+    return text
 
 
 def _found(row: dict[str, Any]) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloud.estate.domain import read_query
+from cloud.shared.db import Scope
 
 ROOMS = [
     {"code": "3-1-502", "building": "3", "area": "96.37", "owner": "贾晓满", "pinyin": "jxm", "phone": "13812345678"},
@@ -139,3 +140,25 @@ def test_a_query_is_compared_only_with_what_it_can_be():
     assert read_query("12").phone is None
     assert read_query("").name == ""
     assert len(read_query("x" * 100).name or "") == 40
+
+
+async def test_a_search_follows_what_changes(manager):
+    """A new name, a new payer, a car that comes, moves and goes: each is found at once, and no longer by what it was."""
+    db = manager.hub.db
+    scope = Scope(frozenset({1}))
+
+    async def change(*statements: str) -> None:
+        async with db.tx(scope) as tx:
+            for one in statements:
+                await tx.execute(one)
+
+    await change("UPDATE owners SET name = '钱多多', pinyin = 'qdd' WHERE name = '贾晓满'")
+    assert (await find(manager, "贾"), await find(manager, "qdd")) == ([], ["3-1-502"])
+    await change("UPDATE rooms SET payer_id = (SELECT id FROM owners WHERE name = '甄有财') WHERE code = '12-2-0302'")
+    assert await find(manager, "zyc") == ["3-1-503", "12-2-0302"]
+    room = "(SELECT id FROM rooms WHERE code = '{}' AND project_id = 12)"
+    first, second = room.format("3-1-502"), room.format("3-1-503")
+    await change(f"INSERT INTO vehicles (company_id, project_id, room_id, plate) VALUES (1, 12, {first}, '沪A77777')")
+    assert await find(manager, "沪A777") == ["3-1-502"]
+    await change(f"UPDATE vehicles SET room_id = {second} WHERE plate = '沪A77777'")
+    assert await find(manager, "沪A777") == ["3-1-503"]
