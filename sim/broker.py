@@ -34,7 +34,9 @@ def main(port: int, folder: Path) -> None:
     binary = mosquitto()
     if binary is not None:
         settings = folder / "mosquitto.conf"
-        settings.write_text(_MOSQUITTO.format(port=port, payload=MAX_PAYLOAD))
+        # Started by root it would become the user `mosquitto`, and a change of user clears the death signal.
+        user = "user root\n" if os.getuid() == 0 else ""
+        settings.write_text(user + _MOSQUITTO.format(port=port, payload=MAX_PAYLOAD))
         os.execv(binary, [binary, "-c", str(settings)])
     from iotcore import IotCoreBroker
 

@@ -72,11 +72,13 @@ class PtyLine:
         self._loop = asyncio.get_running_loop()
         self.device = os.ttyname(self._slave)
         self.busy_s = 0.0
+        self._closed = False
 
     def start(self) -> None:
         self._loop.add_reader(self._master, self._on_bytes)
 
     def close(self) -> None:
+        self._closed = True
         self._loop.remove_reader(self._master)
         os.close(self._master)
         os.close(self._slave)
@@ -93,4 +95,8 @@ class PtyLine:
         wire_s = (reply.asked + len(reply.data)) * self._byte_s
         self.busy_s += wire_s
         if reply.data:
-            self._loop.call_later(wire_s + self._turnaround_s + reply.delay_s, os.write, self._master, reply.data)
+            self._loop.call_later(wire_s + self._turnaround_s + reply.delay_s, self._send, reply.data)
+
+    def _send(self, data: bytes) -> None:
+        if not self._closed:
+            os.write(self._master, data)
