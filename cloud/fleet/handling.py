@@ -19,6 +19,10 @@ from protocols.uplink.events import KINDS, Body, Payment, parse_body
 
 log = structlog.get_logger()
 
+LONGEST_NAME = 200
+_LONG_TEXTS = frozenset({"quote", "detail"})
+"""Kept with the event, never a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -99,11 +103,25 @@ async def route(tx: Tx, place: Place, lines: Iterable[Line], handlers: Handlers,
 
 
 def read(place: Place, event: Event, now: datetime) -> BoxEvent:
-    """An event with its body understood. Refused `future_schema`, `unknown_kind`, `bad_body`, `wrong_stream`, `bad_time`."""
+    """An event with its body understood.
+
+    Refused `future_schema`, `unknown_kind`, `bad_body`, `wrong_stream`, `bad_time`, `too_long`.
+    """
     body = parse_body(event.v, event.kind, event.body)
+    _check_lengths(body)
     if KINDS[event.kind][0] != event.stream:
         raise Refused("wrong_stream", "事件走错了通道", f"{event.kind} does not belong to stream {event.stream}")
     return _event(place, event, body, now)
+
+
+def _check_lengths(body: Body) -> None:
+    """A name (lane, stay, plate, meter ...) too long to be indexed or told would stop the whole batch, again and again."""
+    for name, value in body.__dict__.items():
+        if isinstance(value, str) and len(value) > LONGEST_NAME and name not in _LONG_TEXTS:
+            raise Refused("too_long", "事件里的文字太长", f"{name} has {len(value)} characters", field=name)
+        for part in value if isinstance(value, list) else ():
+            if isinstance(part, Body):
+                _check_lengths(part)
 
 
 def _event(place: Place, event: Event, body: Body, now: datetime) -> BoxEvent:
@@ -170,7 +188,7 @@ async def _attempt(tx: Tx, groups: Sequence[Sequence[BoxEvent]], kinds: Mapping[
                     await handler(tx, group)
     except Refused as problem:
         return problem
-    except (psycopg.DataError, psycopg.IntegrityError) as problem:
+    except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as problem:
         # A value the database cannot hold is the event's fault: one bad event never blocks a box.
         log.error("handler_data_error", kinds=[group[0].kind for group in groups], error=str(problem))
         return Refused("bad_data", "事件里的数值存不进去", f"the database refused it: {type(problem).__name__}")

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from cloud.app import event_handlers
 from cloud.counter import service as counter
 from cloud.fleet import service as fleet
 from cloud.fleet.service import BoxEvent, Handlers, ingest
@@ -21,7 +22,7 @@ from cloud.shared.db import Database, Scope, Tx
 from protocols.errors import Refused, Retry
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import compact, encode_batch
-from protocols.uplink.events import LaneNote, Payment, Readings
+from protocols.uplink.events import LaneNote, Passage, Payment, Readings, Stroke
 from tests.support.fleet import NOON, FakeBox, boot, note, payment, readings, register, stored
 from tests.support.hub import Admin
 
@@ -71,6 +72,25 @@ def lane(*details: str) -> FakeBox:
     box = FakeBox(BOX)
     box.add(*(note(detail) for detail in details))
     return box
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Passage(lane="n-in", direction="in", stay="s1", plate="京" * 9_000, category="casual"),
+        Stroke(lane="n" * 9_000, n=1, reason="none"),
+        Stroke(lane="n-in", n=10**30, reason="paid"),
+        LaneNote(lane="n-in", what="call", stay="".join(map(str, range(5_000))), plate="x", detail="a\x00b"),
+    ],
+    ids=["plate", "lane", "number", "stay"],
+)
+async def test_an_event_of_any_size_never_blocks_a_box(hub: Database, bad: Passage | Stroke | LaneNote) -> None:
+    """DESIGN 2.4: what neither an index nor a notice can hold is set aside, its neighbours are taken."""
+    box = lane("before")
+    box.add(bad, note("after"))
+    ack = await send(hub, box.money.batch(), event_handlers())
+    assert ack.through == 3
+    assert [(row["seq"], row["code"]) for row in await refused(hub)] in ([(2, "too_long")], [(2, "bad_data")])
 
 
 async def test_a_batch_is_stored_as_the_box_made_it_and_acknowledged(hub: Database) -> None:
