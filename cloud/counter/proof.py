@@ -15,7 +15,8 @@ _PAGE = 1000
 
 async def verify(tx: Tx) -> ledger.VerifyReport:
     """Everything in scope: chains intact and balanced, bills and receipts as they were hashed, receipts gapless, lines settled
-    by their receipts. Faults name project, entry and what differs; the ledger's own come first.
+    by their receipts and open for what the ledger says is owed. Faults name project, entry and what differs; the ledger's own
+    come first.
     """
     report = await ledger.verify(tx)
     faults = [*report.faults, *await fees.billing_faults(tx), *await _receipt_faults(tx)]
@@ -26,6 +27,12 @@ async def verify(tx: Tx) -> ledger.VerifyReport:
     for row in await store_proof.line_faults(tx):
         detail = f"charge line {row['id']} says {row['paid_fen']} fen paid, its receipts {row['received']}"
         faults.append(ledger.Fault(row["project_id"], row["seq"], "line", detail))
+    for row in await store_proof.status_faults(tx):
+        detail = f"charge line {row['id']} is called {row['status']} with {row['paid_fen']} of {row['due_fen']} fen paid"
+        faults.append(ledger.Fault(row["project_id"], 0, "line", detail))
+    for row in await store_proof.receivable_faults(tx):
+        detail = f"open charge lines come to {row['open_fen']} fen, the ledger says {row['owed_fen']} are owed"
+        faults.append(ledger.Fault(row["project_id"], 0, "receivable", detail))
     return ledger.VerifyReport(report.projects, report.entries, tuple(faults))
 
 

@@ -64,6 +64,36 @@ async def line_faults(tx: Tx) -> list[dict[str, Any]]:
     )
 
 
+async def status_faults(tx: Tx) -> list[dict[str, Any]]:
+    """Charge lines whose status is not what was paid: a line called paid is on nobody's list any more."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, id, status, paid_fen, due_fen FROM (
+            SELECT project_id, id, status, paid_fen, amount_fen + late_fee_fen - discount_fen AS due_fen FROM charge_lines) c
+        WHERE status IN ('open', 'part', 'paid')
+          AND status <> CASE WHEN paid_fen = due_fen THEN 'paid' WHEN paid_fen = 0 THEN 'open' ELSE 'part' END
+        ORDER BY project_id, id
+        """,
+        (),
+    )
+
+
+async def receivable_faults(tx: Tx) -> list[dict[str, Any]]:
+    """Projects whose open lines do not come to what the ledger says is owed: project_id, open_fen, owed_fen."""
+    return await tx.fetch_all(
+        """
+        SELECT project_id, coalesce(l.fen, 0)::bigint AS open_fen, coalesce(p.fen, 0)::bigint AS owed_fen
+        FROM (SELECT project_id, sum(CASE WHEN amount_fen < 0 THEN amount_fen - discount_fen - paid_fen
+                                          ELSE greatest(amount_fen - discount_fen - paid_fen, 0) END) AS fen
+              FROM charge_lines WHERE status IN ('open', 'part') GROUP BY project_id) l
+        FULL JOIN (SELECT project_id, sum(amount_fen) AS fen FROM ledger_postings WHERE root = 'receivable' GROUP BY project_id) p
+            USING (project_id)
+        WHERE coalesce(l.fen, 0) <> coalesce(p.fen, 0) ORDER BY project_id
+        """,
+        (),
+    )
+
+
 async def counts(tx: Tx) -> dict[str, int]:
     """Receipts by kind, and the money in them as the ledger has it on the accounts where money lies."""
     rows = await tx.fetch_all("SELECT kind, count(*) AS n FROM receipts GROUP BY kind", ())
