@@ -24,7 +24,7 @@ async def notice(request: Request) -> Response:
         hub.db, payments.simulated(hub.settings.pay_sim_key), hub.paid_handlers, await request.body(), hub.clock.now()
     )
     if verdict is payments.Verdict.FORGED:
-        problem = b'{"type":"about:blank","title":"\xe7\xad\xbe\xe5\x90\x8d\xe4\xb8\x8d\xe5\xaf\xb9","status":401,"code":"bad_signature"}'
+        problem = '{"type":"about:blank","title":"签名不对","status":401,"code":"bad_signature"}'
         return Response(problem, status_code=401, media_type="application/problem+json")
     if verdict in _REJECTED:
         raise _REJECTED[verdict]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.support.many import receipts_of_a_group
+
+pytestmark = pytest.mark.pace
 
 PAGES = (
     "/today",
