@@ -168,16 +168,20 @@ async def add_readings(tx: Tx, company_id: int, project_id: int, rows: Sequence[
     """How many were not there before. A live round goes in one statement; a backlog by staged COPY, which wins from there on."""
     if len(rows) > STAGED_FROM:
         return await _add_staged(tx, company_id, project_id, rows)
-    registers, rounds, instants, values, qualities = zip(*rows, strict=True)
+    # Text that PostgreSQL takes apart: an array would be put together element by element, in Python.
+    instants = {at: at.isoformat() for at in {row[2] for row in rows}}
+    told = [(register, round_id, instants[at], value, quality) for register, round_id, at, value, quality in rows]
+    columns = [",".join(map(str, column)) for column in zip(*told, strict=True)]
     return await tx.execute(
         """
         INSERT INTO meter_readings (register_id, company_id, project_id, round_id, at, value, quality)
-        SELECT register_id, %s, %s, round_id, at, value::numeric, quality
-        FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::text[], %b::smallint[])
+        SELECT register_id, %s, %s, round_id, at, value, quality
+        FROM unnest(string_to_array(%s, ',')::int[], string_to_array(%s, ',')::bigint[], string_to_array(%s, ',')::timestamptz[],
+                    string_to_array(%s, ',')::numeric[], string_to_array(%s, ',')::smallint[])
              AS row (register_id, round_id, at, value, quality)
         ON CONFLICT DO NOTHING
         """,
-        (company_id, project_id, list(registers), list(rounds), list(instants), list(values), list(qualities)),
+        (company_id, project_id, *columns),
     )
 
 
