@@ -15,6 +15,7 @@ from protocols.wiring import StaffDocument, StaffEntry
 
 LASTS_MS = 72 * 3_600_000
 MOST_SESSIONS = 50
+MOST_WRONG = 200
 WRONG_FREE = 5
 LOCK_MS = 60_000
 LONGEST_LOCK_MS = 15 * 60_000
@@ -91,8 +92,10 @@ class Sessions:
             pause = min(LOCK_MS * 2 ** (wrong.count - WRONG_FREE), LONGEST_LOCK_MS)
             wrong.locked_until = self._clock.mono_ms() + pause
         self._wrong[number] = wrong
-        while len(self._wrong) > 200:
-            del self._wrong[next(iter(self._wrong))]
+        if len(self._wrong) > MOST_WRONG:
+            # Never a guard's own: whoever tries two hundred made-up numbers must not get five more tries at a real one.
+            staff = self._staff()
+            self._wrong = {known: wrong for known, wrong in self._wrong.items() if known in staff}
 
     def _staff(self) -> dict[str, StaffEntry]:
         body = self._documents.current("staff")

@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
+from edge.panel import sessions
 from edge.panel.app import panel_app
 from protocols.uplink.events import Payment, Stroke
 from sim.people.staff import Guard
@@ -151,6 +153,19 @@ async def test_who_may_come_in() -> None:
     assert (await house.client.get("/panel/state", headers=headers)).status_code == 200
     house.yard.documents.put("staff", {"entries": []})
     assert (await house.client.get("/panel/state", headers=headers)).status_code == 401
+
+
+@virtual
+async def test_trying_made_up_numbers_lifts_no_lock() -> None:
+    """Y-10: the list of failures is bounded, and a guard's own never falls off it."""
+    house = await open_house()
+    for _ in range(5):
+        await house.post("/panel/login", {"number": "G1", "pin": "0000"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "MOST_WRONG", 8)
+        for number in range(9):
+            await house.post("/panel/login", {"number": f"X{number}", "pin": "0000"})
+    assert (await house.post("/panel/login", {"number": "G1", "pin": "2580"})).status_code == 429
 
 
 @virtual
