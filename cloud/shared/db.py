@@ -120,6 +120,8 @@ class Database:
             except psycopg.OperationalError as problem:
                 if not connection.broken or attempt == self._pool.max_size:
                     raise _trouble(problem) from problem
+            except psycopg.DataError as problem:
+                raise _bad_value() from problem
             finally:
                 await self._pool.putconn(connection)
         raise Stop("unreachable", "程序错误", "the loop above returns or raises")
@@ -165,7 +167,7 @@ class Transaction:
             if isinstance(value, psycopg.OperationalError):
                 raise _trouble(value) from value
             if isinstance(value, psycopg.DataError):
-                raise Refused("bad_value", "有的数值超出范围", "the database cannot hold a value given") from value
+                raise _bad_value() from value
         finally:
             self._connection = self._tx = None
             await self._pool.putconn(connection)
@@ -253,6 +255,10 @@ async def _roll_back(connection: AsyncConnection[DictRow]) -> None:
         await connection.rollback()
     except psycopg.OperationalError:
         await connection.close()
+
+
+def _bad_value() -> Refused:
+    return Refused("bad_value", "有的数值超出范围", "the database cannot hold a value given")
 
 
 def _trouble(problem: psycopg.OperationalError) -> Retry:

@@ -56,6 +56,13 @@ async def test_guesses_sent_at_once_are_no_way_around_the_lock(hub_client):
     assert await attempt(hub_client, "cashier-11", PASSWORD) == (403, "locked")
 
 
+async def test_a_number_the_database_cannot_hold_is_a_wrong_input_not_a_fault(hub_client):
+    """DESIGN 6"""
+    assert await attempt(hub_client, "a\x00b", "x") == (422, "bad_value")
+    assert (await hub_client.get("/r/a%00b/1/00000000")).status_code == 422
+    assert (await hub_client.post("/login", data={"number": "a\x00b", "password": "x"})).status_code == 422
+
+
 async def test_a_log_in_forgets_earlier_failures(hub_client):
     await hub_client.log_in("cashier", project=11)
     for _ in range(3):
