@@ -68,12 +68,12 @@ class Lane(Machine):
         self._take_reading(reading)
         return self._settled()
 
-    def correct(self, plate: str, now: int) -> list[Action]:
+    def correct(self, plate: str, now: int, by: str | None = None) -> list[Action]:
         """A person says what the plate is (K-34). Nothing happens where nobody waits."""
         self._now = now
         visit = self.following if self.place is Place.UNCLEAR else self.visit
         if visit is not None and (self.place, On.CORRECTED) in PLACE:
-            visit.correct(plate)
+            visit.correct(plate, by)
             self._turn(On.CORRECTED)
         return self._settled()
 

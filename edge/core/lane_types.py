@@ -80,6 +80,7 @@ class Visit:
     since_ms: int
     reading: Reading = field(default_factory=lambda: Reading(None))
     plate_read: str | None = None
+    corrected_by: str | None = None
     verdict: Verdict | None = None
     grant: Grant | None = None
     granted: bool = False
@@ -96,9 +97,10 @@ class Visit:
             return self.grant.stay
         return self.verdict.stay if self.verdict is not None else None
 
-    def correct(self, plate: str) -> None:
-        """A person says what the plate is; the first reading is kept (K-34)."""
+    def correct(self, plate: str, by: str | None = None) -> None:
+        """A person says what the plate is; the first reading and who said it are kept (K-34)."""
         self.plate_read = self.plate_read or self.plate
+        self.corrected_by = by
         self.reading = replace(self.reading, plate=plate)
 
 

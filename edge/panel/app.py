@@ -46,7 +46,7 @@ class PanelLanes(Protocol):
     def drawer(self, operator: str) -> dict[str, Any]: ...
     async def take_cash(self, lane: str, stay: str, tendered_fen: int, operator: str, key: str) -> dict[str, Any]: ...
     async def raise_arm(self, lane: str, reason: str, operator: str, key: str) -> dict[str, Any]: ...
-    def correct(self, lane: str, plate: str) -> None: ...
+    def correct(self, lane: str, plate: str, by: str | None) -> None: ...
     def rearm(self, lane: str) -> None: ...
 
 
@@ -126,8 +126,8 @@ class Panel:
         lane = request.path_params["lane"]
         return JSONResponse(await self._lanes.raise_arm(lane, form.reason, session.number, form.key))
 
-    async def correct(self, request: Request, _: Session) -> Response:
-        self._lanes.correct(request.path_params["lane"], (await _form(request, _Correct)).plate)
+    async def correct(self, request: Request, session: Session) -> Response:
+        self._lanes.correct(request.path_params["lane"], (await _form(request, _Correct)).plate, session.number)
         return JSONResponse({})
 
     async def rearm(self, request: Request, _: Session) -> Response:

@@ -40,6 +40,14 @@ class Judge:
     online: Callable[[], bool]
 
     def judge(self, visit: Visit, lane: LaneConfig, *, fire: bool) -> Verdict:
+        """The verdict; where a person's word on the plate opens the arm, the stroke says whose (K-34)."""
+        verdict = self._judged(visit, lane, fire=fire)
+        if visit.corrected_by is None or verdict.grant is None or verdict.grant.reason == "fire":
+            return verdict
+        detail = f"改牌 {visit.plate_read or '没读到'} → {visit.plate}"
+        return replace(verdict, grant=replace(verdict.grant, by=visit.corrected_by, detail=detail))
+
+    def _judged(self, visit: Visit, lane: LaneConfig, *, fire: bool) -> Verdict:
         if lane.direction == "in":
             return self._entry(visit, lane)
         verdict = self._exit(visit, lane)

@@ -102,8 +102,8 @@ class LaneRunner:
     def seen(self, reading: Reading) -> None:
         self._run(lambda: self.lane.seen(reading, self._shared.mono_ms()))
 
-    def correct(self, plate: str) -> None:
-        self._run(lambda: self.lane.correct(plate, self._shared.mono_ms()))
+    def correct(self, plate: str, by: str | None) -> None:
+        self._run(lambda: self.lane.correct(plate, self._shared.mono_ms(), by))
 
     def ask_again(self) -> None:
         self._run(lambda: self.lane.ask_again(self._shared.mono_ms()))

@@ -261,12 +261,12 @@ class Lanes:
         """See `Desk.raise_arm`. NotFound `no_lane`."""
         return await self._at_desk().raise_arm(self._runner(lane), reason, operator, key)
 
-    def correct(self, lane: str, plate: str) -> None:
-        """The guard says what the plate is, or which vehicle inside it is (K-31, K-34). Refused `bad_plate`, `nobody_waits`."""
+    def correct(self, lane: str, plate: str, by: str | None = None) -> None:
+        """A guard says what the plate is, or which vehicle inside it is (K-31, K-34). Refused `bad_plate`, `nobody_waits`."""
         runner = self._runner(lane)
         if not runner.waits:
             raise Refused("nobody_waits", "这个车道现在没有车在等", "nobody waits at this lane")
-        runner.correct(parse(plate).text)
+        runner.correct(parse(plate).text, by)
 
     def rearm(self, lane: str) -> None:
         """End the opening by fire (L-13). Refused `fire_active`."""

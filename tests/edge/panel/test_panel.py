@@ -156,6 +156,22 @@ async def test_who_may_come_in() -> None:
 
 
 @virtual
+async def test_a_plate_corrected_to_a_pass_says_whose_word_opened_the_arm() -> None:
+    """K-34, L-11: the driver's cash in the guard's pocket, the arm opened by somebody else's monthly pass."""
+    entry = {"plate": "京A11111", "category": "monthly", "start": "2026-11-01T00:00:00+08:00"}
+    entry |= {"last": "2026-12-31T23:59:59+08:00"}
+    yard = await Yard(papers((IN, OUT), (entry,), TARIFF), (IN, OUT)).start()
+    house = Gatehouse(yard)
+    token = await house.token()
+    await house.car_at_exit()
+    answer = await house.post("/panel/lanes/n-out/correct", {"plate": "京A11111"}, token)
+    assert answer.status_code == 200
+    await until(lambda: yard.journal.of(Stroke, lane="n-out"), 30)
+    (stroke,) = yard.journal.of(Stroke, lane="n-out")
+    assert (stroke.reason, stroke.by, stroke.detail) == ("pass", "G1", "改牌 京A12345 → 京A11111")
+
+
+@virtual
 async def test_trying_made_up_numbers_lifts_no_lock() -> None:
     """Y-10: the list of failures is bounded, and a guard's own never falls off it."""
     house = await open_house()
