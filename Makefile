@@ -48,6 +48,7 @@ controls: setup
 
 bench: setup
 	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m pytest -m pace -q
 
 licences: setup
 	@$(BIN)/python tools/licences.py --check

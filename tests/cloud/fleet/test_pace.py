@@ -6,11 +6,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import pytest
+
 from cloud.fleet.service import BoxEvent, Handlers, ingest
 from cloud.shared.db import Database, Tx
 from protocols.uplink.events import LaneNote, Readings
 from tests.support.fleet import NOON, Chain, FakeBox, note, readings, register
 from tests.support.hub import Admin
+
+pytestmark = pytest.mark.pace
 
 BOX = "fengqiao-01"
 

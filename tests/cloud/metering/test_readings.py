@@ -203,6 +203,7 @@ async def test_the_days_readings_by_project(money_db):
     ]  # fmt: skip
 
 
+@pytest.mark.pace
 async def test_storing_rounds_costs_little_more_than_copying_their_rows(money_db):
     """DESIGN 9: readings stored a second, against staged COPY alone in the same run (there through the broker: 0.4)."""
     meters, batch, batches = 200, 15, 6

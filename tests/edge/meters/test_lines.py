@@ -284,6 +284,7 @@ async def test_a_meter_without_the_item_says_so() -> None:
         await bus.close()
 
 
+@pytest.mark.pace
 @pytest.mark.parametrize("protocol", ["dlt645", "rtu"])
 async def test_the_line_is_used_at_9600_baud(protocol: str) -> None:
     """DESIGN 9: at least 80 % of the time the wire carries bytes (ten registers, meters that answer at once)."""

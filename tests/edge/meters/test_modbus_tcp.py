@@ -181,6 +181,7 @@ async def test_an_entry_that_makes_no_sense_costs_its_own_meter() -> None:
             assert box.devices[0].device == "meter M001" and "uint24" in str(box.devices[0].detail)
 
 
+@pytest.mark.pace
 async def test_two_hundred_meters_in_a_fifth_of_a_second() -> None:
     """DESIGN 9. The best of a few rounds, for the machine is shared."""
     meters = energy_meters(200)

@@ -305,6 +305,7 @@ def test_any_offset_is_the_same_instant() -> None:
     assert price.entry.isoformat() == "2025-03-03T23:50:00+08:00"
 
 
+@pytest.mark.pace
 def test_a_month_with_bands_is_quick() -> None:
     """A lane must not wait for a long stay: thirty days in a few milliseconds (the best of five, bound generous for CI)."""
     rules, stay = rules_of(DAY_NIGHT), Stay(at("2026-11-01T18:20:35"), at("2026-12-01T09:47:10"))
