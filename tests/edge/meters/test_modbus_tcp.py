@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from edge.core.meter_types import ModbusAsk
 from edge.drivers.modbus_tcp import ModbusTcpBus
 from protocols.codecs.modbus import blocks, parse_map
