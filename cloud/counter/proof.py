@@ -24,6 +24,9 @@ async def verify(tx: Tx) -> ledger.VerifyReport:
         faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", f"receipt {row['book']} {row['number']} is missing"))
     for row in await store_proof.gaps(tx):
         faults.append(ledger.Fault(row["project_id"], 0, "gap", f"book {row['code']}: number {row['missing']} is missing"))
+    for row in await store_proof.tender_faults(tx):
+        detail = f"tender {row['line']} of receipt {row['id']} is counted elsewhere, on {row['business_date']}"
+        faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", detail))
     for row in await store_proof.line_faults(tx):
         detail = f"charge line {row['id']} says {row['paid_fen']} fen paid, its receipts {row['received']}"
         faults.append(ledger.Fault(row["project_id"], row["seq"], "line", detail))

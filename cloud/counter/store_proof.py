@@ -49,6 +49,18 @@ async def gaps(tx: Tx) -> list[dict[str, Any]]:
     )
 
 
+async def tender_faults(tx: Tx) -> list[dict[str, Any]]:
+    """Tenders that a day or a project counts which is not their receipt's."""
+    return await tx.fetch_all(
+        """
+        SELECT r.project_id, e.seq, r.id, t.line, t.business_date
+        FROM receipts r JOIN receipt_tenders t ON t.receipt_id = r.id JOIN ledger_entries e ON e.id = r.entry_id
+        WHERE (t.project_id, t.business_date) <> (r.project_id, r.business_date) ORDER BY r.id, t.line
+        """,
+        (),
+    )
+
+
 async def line_faults(tx: Tx) -> list[dict[str, Any]]:
     """Charge lines whose paid amount is not what their receipts say."""
     return await tx.fetch_all(

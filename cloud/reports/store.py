@@ -36,9 +36,13 @@ async def takings(tx: Tx, projects: Sequence[int], day: date) -> list[Row]:
     return await tx.fetch_all(
         """
         SELECT project_id, tender, sum(amount_fen)::bigint AS amount_fen, count(*) FILTER (WHERE line = 1) AS receipts
-        FROM report_receipts WHERE business_date = %s AND project_id = ANY(%s) GROUP BY project_id, tender
+        FROM (SELECT project_id, tender, amount_fen, line FROM report_tenders WHERE business_date = %s AND project_id = ANY(%s)
+              UNION ALL
+              SELECT project_id, tender, total_fen, 1 FROM report_suspense_keys
+              WHERE business_date = %s AND project_id = ANY(%s)) taken
+        GROUP BY project_id, tender
         """,
-        (day, list(projects)),
+        (day, list(projects)) * 2,
     )
 
 

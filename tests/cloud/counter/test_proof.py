@@ -11,6 +11,10 @@ TAMPERING = {
     "the total": ("UPDATE receipts SET total_fen = total_fen - 100 WHERE id = 2", (6, "receipt", "total_fen")),
     "a line": ("UPDATE receipt_lines SET principal_fen = 1 WHERE receipt_id = 2", (6, "receipt", "total_fen")),
     "a tender": ("UPDATE receipt_tenders SET method = 'pos' WHERE receipt_id = 2", (6, "receipt", "tenders")),
+    "a tender's day": (
+        "UPDATE receipt_tenders SET business_date = business_date - 1 WHERE receipt_id = 2",
+        (6, "receipt", "counted elsewhere"),
+    ),
     "the cashier": ("UPDATE receipts SET cashier = '0299' WHERE id = 2", (6, "receipt", "cashier")),
     "the number": ("UPDATE receipts SET number = 9 WHERE id = 2", (6, "receipt", "number")),
     "the day": ("UPDATE receipts SET business_date = business_date - 1 WHERE id = 2", (6, "receipt", "business_date")),
