@@ -12,11 +12,10 @@ from sim.meters.units import Reply, Units
 BITS_A_BYTE = 11
 
 
-class TcpLine:
-    """Serves `units()` (one instance a connection) on loopback. `port` is known after `start` and kept over stop and start."""
+class LoopbackServer:
+    """Connections on loopback. `port` is known after `start` and kept over stop and start."""
 
-    def __init__(self, units: Callable[[], Units], port: int = 0) -> None:
-        self._units = units
+    def __init__(self, port: int = 0) -> None:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = port
@@ -38,19 +37,34 @@ class TcpLine:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        units = self._units()
         self._writers.add(writer)
         self.connections += 1
-        loop = asyncio.get_running_loop()
         try:
-            while data := await reader.read(4096):
-                for reply in units.hear(data):
-                    loop.call_later(reply.delay_s, _send, writer, reply.data)
-        except ConnectionError:
+            await self._talk(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self._writers.discard(writer)
             writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection until it ends."""
+        raise NotImplementedError
+
+
+class TcpLine(LoopbackServer):
+    """A transparent gateway: serves `units()`, one instance a connection."""
+
+    def __init__(self, units: Callable[[], Units], port: int = 0) -> None:
+        super().__init__(port)
+        self._units = units
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        units = self._units()
+        loop = asyncio.get_running_loop()
+        while data := await reader.read(4096):
+            for reply in units.hear(data):
+                loop.call_later(reply.delay_s, _send, writer, reply.data)
 
 
 def _send(writer: asyncio.StreamWriter, data: bytes) -> None:

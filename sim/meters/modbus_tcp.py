@@ -6,6 +6,7 @@ import asyncio
 import struct
 from collections.abc import Mapping
 
+from sim.meters.lines import LoopbackServer
 from sim.meters.register import Fault, Meter
 
 TOTAL = 0x0000
@@ -33,50 +34,21 @@ REGISTERS: list[dict[str, object]] = [
 """The register map of these meters, as a meter plan carries it."""
 
 
-class ModbusGateway:
-    """Serves units by id on loopback, one question after the other, as a gateway with one line behind it does.
-
-    `port` is known after `start` and kept over stop and start.
-    """
+class ModbusGateway(LoopbackServer):
+    """Serves units by id on loopback, one question after the other, as a gateway with one line behind it does."""
 
     def __init__(self, meters: Mapping[int, Meter], port: int = 0) -> None:
+        super().__init__(port)
         self._meters = meters
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self.port = port
-        self.connections = 0
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """The gateway goes away: it listens no more and every connection is reset."""
-        if self._server is not None:
-            self._server.close()
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """Close every connection and go on listening."""
-        for writer in list(self._writers):
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        self.connections += 1
-        try:
-            while True:
-                transaction, protocol, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
-                body = await reader.readexactly(length - 1)
-                answer = await self._answer(unit, body)
-                if answer is not None and protocol == 0:
-                    writer.write(struct.pack(">HHHB", transaction, 0, len(answer) + 1, unit) + answer)
-                    await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            transaction, protocol, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
+            body = await reader.readexactly(length - 1)
+            answer = await self._answer(unit, body)
+            if answer is not None and protocol == 0:
+                writer.write(struct.pack(">HHHB", transaction, 0, len(answer) + 1, unit) + answer)
+                await writer.drain()
 
     async def _answer(self, unit: int, body: bytes) -> bytes | None:
         meter = self._meters.get(unit)
