@@ -1,4 +1,4 @@
-"""Civil time in Asia/Shanghai: UTC+8, fixed, no daylight saving. Instants are aware datetimes; periods are half-open."""
+"""Civil time in Asia/Shanghai: UTC+8, fixed, no daylight saving. Instants are aware datetimes."""
 
 from __future__ import annotations
 
@@ -26,26 +26,6 @@ class WallTime:
     at: datetime
     quality: ClockQuality
     error_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Civil dates `[start, end)`; screens show the inclusive `last_day`."""
-
-    start: date
-    end: date
-
-    def __post_init__(self) -> None:
-        if self.end < self.start:
-            raise Refused("bad_period", "结束日期早于开始日期", "a period must not end before it starts", field="end")
-
-    @property
-    def days(self) -> int:
-        return (self.end - self.start).days
-
-    @property
-    def last_day(self) -> date:
-        return self.end - timedelta(days=1)
 
 
 def civil(instant: datetime) -> datetime:

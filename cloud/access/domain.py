@@ -24,7 +24,6 @@ _COMMON = frozenset((
     "1212121212", "gatehouse1", "gatehouse123",
 ))
 # fmt: on
-LEVELS = ("group", "company", "project")
 
 
 @dataclass(frozen=True, slots=True)

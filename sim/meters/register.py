@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 
 LATE_S = 1.6
@@ -79,7 +78,3 @@ class Meter:
         """Midnight at the start of `day`: keep the total."""
         self.midnights.insert(0, (day, self.total))
         return self.total
-
-    @property
-    def total_text(self) -> str:
-        return str(Decimal(self.total).scaleb(-2))

@@ -244,15 +244,3 @@ async def add_person(hub: Hub, number: str, role: str, company: int | None, proj
             made = int(row["id"])
         await store.grant(tx, made, role, company, project, NOON, "test")
     return made
-
-
-def children_of(pid: int) -> set[int]:
-    """Processes whose parent is `pid` (Linux)."""
-    found = set()
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                stat = Path(f"/proc/{entry}/stat").read_text()
-                if int(stat.rsplit(")", 1)[1].split()[1]) == pid:
-                    found.add(int(entry))
-    return found

@@ -10,8 +10,6 @@ from tests.support.money import EAST, NORTH, bill, line, shift
 from tests.support.parking import FAR_BOX, LANES, TARIFF
 from tests.support.routes import routes_of
 
-MANAGED = {"project_manager": 11, "cashier": 11, "technician": 11, "guard": 11}
-
 
 @pytest.fixture
 async def worlds(hub_client, money_admin):
