@@ -10,21 +10,12 @@ from datetime import date, datetime
 from typing import Literal
 
 from cloud.ledger.service import Account, Posting, check_code
+from cloud.shared.words import TENDERS
 from protocols.errors import Refused
 from protocols.money import Fen
 
 Method = Literal["cash", "pos", "transfer", "cheque", "wechat", "alipay", "simulated"]
 Kind = Literal["counter", "lane_cash", "order"]
-
-METHOD_NAMES: dict[str, str] = {
-    "cash": "现金",
-    "pos": "刷卡",
-    "transfer": "转账",
-    "cheque": "支票",
-    "wechat": "微信",
-    "alipay": "支付宝",
-    "simulated": "模拟支付",
-}
 
 _ACCOUNTS: dict[str, Account] = {
     "cash": Account.CASH_DRAWER,
@@ -136,7 +127,7 @@ def tender(payable: Fen, offers: Sequence[Offer]) -> tuple[list[Tender], Fen]:
         )
     for offer in offers:
         if offer.method != "cash" and not (offer.reference or "").strip():
-            raise Refused("bad_tender", f"{METHOD_NAMES[offer.method]}要填参考号", "a reference is needed", field="reference")
+            raise Refused("bad_tender", f"{TENDERS[offer.method]}要填参考号", "a reference is needed", field="reference")
     change = sum(offer.tendered_fen for offer in offers) - payable
     if change < 0:
         raise Refused(

@@ -16,7 +16,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from cloud.counter.domain import METHOD_NAMES, Receipt, ReceiptLine
+from cloud.counter.domain import Receipt, ReceiptLine
+from cloud.shared.words import TENDERS
 from protocols.errors import Stop
 from protocols.money import capitals, yuan
 from protocols.time import civil
@@ -161,7 +162,7 @@ def _money(canvas: Canvas, y: float, sheet: Sheet) -> None:
     parts = []
     for one in draft.tenders:
         reference = f"（{one.reference}）" if one.reference else ""
-        parts.append(f"{METHOD_NAMES[one.method]} {yuan(one.amount_fen)}{reference}")
+        parts.append(f"{TENDERS[one.method]} {yuan(one.amount_fen)}{reference}")
     cash = sum(one.tendered_fen for one in draft.tenders if one.method == "cash")
     note = f"（实收现金 {yuan(cash)}，找零 {yuan(draft.change_fen)}）" if cash else ""
     _fit(canvas, _LEFT, y - 5.6 * mm, f"收款方式：{'，'.join(parts)}{note}", 10.5, _RIGHT - _LEFT)

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import cast
 
 from cloud.counter import store
-from cloud.counter.domain import METHOD_NAMES, Draft, Method, Receipt, ReceiptLine, Tender, debits, facts
+from cloud.counter.domain import Draft, Method, Receipt, ReceiptLine, Tender, debits, facts
 from cloud.counter.store import Book
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
 from cloud.payments.service import Order
 from cloud.shared.db import Tx
+from cloud.shared.words import TENDERS
 from protocols.errors import Conflict, NotFound, Refused, Stop
 from protocols.time import business_date
 from protocols.uplink.events import Payment
@@ -150,7 +151,7 @@ def _drawer(box: str, payment: Payment) -> str:
 
 async def post_order_paid(tx: Tx, order: Order, now: datetime) -> None:
     """Book a paid order (an `OnPaid` handler): the provider owes it to us, one receipt from the project's online book."""
-    if order.purpose not in ITEMS or order.provider not in METHOD_NAMES or order.paid_at is None:
+    if order.purpose not in ITEMS or order.provider not in TENDERS or order.paid_at is None:
         raise Refused("no_handler", "没有人认领这类订单", f"nobody books orders for {order.purpose} by {order.provider}")
     project = await estate.get_project(tx, order.project_id)
     found = await store.ensure_book(tx, order.project_id, f"{project.code.upper()}-W", "online")
@@ -169,7 +170,7 @@ async def post_order_paid(tx: Tx, order: Order, now: datetime) -> None:
         tenders=[Tender(cast(Method, order.provider), order.amount_fen, order.amount_fen, order.provider_no)],
         change_fen=0,
         cashier=order.provider,
-        cashier_name=METHOD_NAMES[order.provider],
+        cashier_name=TENDERS[order.provider],
         shift_id=None,
         terminal=order.provider,
         order_no=order.order_no,

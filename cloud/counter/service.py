@@ -6,7 +6,7 @@ The caller opens the transaction; nothing here commits. Amounts are computed her
 from __future__ import annotations
 
 from cloud.counter.collecting import CollectRequest, collect, open_lines
-from cloud.counter.domain import METHOD_NAMES, Method, Offer, Receipt, Tender
+from cloud.counter.domain import Method, Offer, Receipt, Tender
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
@@ -14,7 +14,6 @@ from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
 
 __all__ = [
-    "METHOD_NAMES",
     "CollectRequest",
     "Method",
     "Offer",

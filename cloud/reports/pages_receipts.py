@@ -13,7 +13,8 @@ from cloud.access.service import Principal, page_user
 from cloud.counter import service as counter
 from cloud.reports import service
 from cloud.reports.store import Filter, Page
-from cloud.shared.pages import TENDERS, render
+from cloud.shared.pages import render
+from cloud.shared.words import TENDERS
 from protocols.errors import Refused
 from protocols.money import capitals
 from protocols.time import business_date

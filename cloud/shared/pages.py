@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from cloud.shared.words import TENDERS
 from protocols import plate
 from protocols.errors import Refused
 from protocols.money import Fen, yuan
@@ -23,15 +24,6 @@ from protocols.time import civil
 CLOUD = Path(__file__).parent.parent
 STATIC = CLOUD / "shared" / "static"
 
-TENDERS = {
-    "cash": "现金",
-    "pos": "刷卡",
-    "transfer": "转账",
-    "cheque": "支票",
-    "wechat": "微信",
-    "alipay": "支付宝",
-    "simulated": "模拟支付",
-}
 ROLES = {
     "hq_finance": "总部财务",
     "hq_auditor": "总部稽核",
