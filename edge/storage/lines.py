@@ -13,11 +13,7 @@ from edge.storage.schema import TABLES
 from protocols.errors import GatehouseError, Stop
 from protocols.time import WallTime, iso, parse_instant
 from protocols.uplink.envelope import GENESIS, SCHEMA, Stream, compact, decode_line, line_hash
-from protocols.uplink.events import KINDS, Body
-
-_PLACE: dict[type[Body], tuple[str, Stream]] = {
-    model: (kind, "money" if stream == "money" else "series") for kind, (stream, model) in KINDS.items()
-}
+from protocols.uplink.events import Body, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Draft:
 
 def draft(body: Body, clock: Clock) -> Draft:
     """The event as it will be written, without epoch, seq and prev. Values that are the schema's defaults are left out."""
-    kind, stream = _PLACE[type(body)]
+    kind, stream = kind_of(body)
     wall: WallTime = clock.wall()
     fields: dict[str, Any] = {
         "v": SCHEMA,

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from protocols.errors import Refused
-from protocols.uplink.envelope import SCHEMA
+from protocols.uplink.envelope import SCHEMA, Stream
 
 Direction = Literal["in", "out"]
 StrokeReason = Literal["paid", "pass", "free", "entry", "command", "manual", "fire", "fault", "none"]
@@ -181,7 +181,7 @@ class Readings(Body):
     missing: list[str] = []
 
 
-KINDS: Mapping[str, tuple[str, type[Body]]] = {
+KINDS: Mapping[str, tuple[Stream, type[Body]]] = {
     "boot": ("money", Boot),
     "passage": ("money", Passage),
     "fee_due": ("money", FeeDue),
@@ -195,6 +195,8 @@ KINDS: Mapping[str, tuple[str, type[Body]]] = {
     "readings": ("series", Readings),
 }
 """kind -> (its stream, its body)."""
+
+_OF_BODY: Mapping[type[Body], tuple[str, Stream]] = {model: (kind, stream) for kind, (stream, model) in KINDS.items()}
 
 
 def parse_body(version: int, kind: str, body: object) -> Body:
@@ -211,9 +213,6 @@ def parse_body(version: int, kind: str, body: object) -> Body:
         raise Refused("bad_body", "事件内容不对", f"{kind}.{where}: {first['msg']}", field=where) from None
 
 
-def kind_of(body: Body) -> tuple[str, str]:
+def kind_of(body: Body) -> tuple[str, Stream]:
     """(kind, stream) of a body."""
-    for kind, (stream, model) in KINDS.items():
-        if type(body) is model:
-            return kind, stream
-    raise TypeError(type(body).__name__)
+    return _OF_BODY[type(body)]
