@@ -6,45 +6,19 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import aiomqtt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509.oid import NameOID
 
 from protocols.time import SHANGHAI
 from protocols.uplink import topics
 from provisioning import ca
-from tests.support.broker import tls_broker
+from tests.support.broker import box_certificate, tls_broker
 
 pytestmark = pytest.mark.system
 NOW = datetime.now(SHANGHAI)
-
-
-def issue(keys: Path, folder: Path, box: str) -> None:
-    """A box certificate as the hub issues it."""
-    authority = x509.load_pem_x509_certificate((keys / "ca.crt").read_bytes())
-    signer = load_pem_private_key((keys / "ca.key").read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, box)]))
-        .issuer_name(authority.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=30))
-        .sign(signer, hashes.SHA256())
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "box.crt").write_bytes(ca.certificate_pem(certificate))
-    (folder / "box.key").write_bytes(ca.key_pem(key))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]
     ca.create(root / "keys", ["127.0.0.1"], NOW)
     ca.create(root / "foreign", ["127.0.0.1"], NOW)
     for box in ("north-01", "south-01"):
-        issue(root / "keys", root / box, box)
-    issue(root / "foreign", root / "stranger", "north-01")
+        box_certificate(root / "keys", root / box, box, NOW)
+    box_certificate(root / "foreign", root / "stranger", "north-01", NOW)
     with tls_broker(root / "keys", root / "broker") as port:
         yield port, root
 

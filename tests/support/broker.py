@@ -9,11 +9,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from provisioning import mosquitto
+from cloud.fleet import keys as hub_keys
+from provisioning import ca, mosquitto
 
 MISSING = "Mosquitto is not installed: tools/system-packages.sh installs it"
 
@@ -31,6 +37,16 @@ def binary() -> str:
     if found is None:
         pytest.skip(MISSING)
     return found
+
+
+def box_certificate(keys: Path, folder: Path, box: str, now: datetime) -> None:
+    """Into `folder`: box.key, and box.crt as the hub with these keys issues it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    issued = hub_keys.issue(keys, box, request.public_bytes(Encoding.PEM).decode(), now)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "box.crt").write_text(issued.pem)
+    (folder / "box.key").write_bytes(ca.key_pem(key))
 
 
 @contextlib.contextmanager

@@ -8,16 +8,11 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509.oid import NameOID
 
 from edge.clock import BoxClock, MachineTicks
 from edge.services import sending
@@ -33,7 +28,7 @@ from protocols.uplink.commands import Command
 from protocols.uplink.signing import key_id
 from provisioning import ca
 from sim.network import Link, Relay
-from tests.support.broker import tls_broker
+from tests.support.broker import box_certificate, tls_broker
 from tests.support.edge import BOX, note, round_of, until
 from tests.support.tiny_hub import PlainBroker, TinyHub, background, plain_broker
 
@@ -330,7 +325,7 @@ async def test_with_the_box_s_certificate_on_a_broker_with_tls(tmp_path: Path) -
     now = datetime.now(SHANGHAI)
     ca.create(tmp_path / "keys", ["127.0.0.1"], now)
     ca.create(tmp_path / "foreign", ["127.0.0.1"], now)
-    issue(tmp_path / "keys", tmp_path / "cert", BOX, now)
+    box_certificate(tmp_path / "keys", tmp_path / "cert", BOX, now)
     clock = BoxClock(MachineTicks(), "boot-1")
 
     def context(authority: str) -> ssl.SSLContext:
@@ -357,24 +352,3 @@ async def test_with_the_box_s_certificate_on_a_broker_with_tls(tmp_path: Path) -
 
 async def refuse(command: Command) -> str:
     raise Refused("not_here", "没有")
-
-
-def issue(keys: Path, folder: Path, box: str, now: datetime) -> None:
-    """A box certificate as the hub issues it."""
-    authority = x509.load_pem_x509_certificate((keys / "ca.crt").read_bytes())
-    signer = load_pem_private_key((keys / "ca.key").read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, box)]))
-        .issuer_name(authority.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .sign(signer, hashes.SHA256())
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "box.crt").write_bytes(ca.certificate_pem(certificate))
-    (folder / "box.key").write_bytes(ca.key_pem(key))
