@@ -62,7 +62,7 @@ def day(at: Bench) -> list[Figure]:
     with at.postgres.database("empty_hub") as database:
         admin = Admin(at.postgres.superuser(database))
         admin.tamper(_WORLD.replace("%%", "%").format(**sizes))
-        admin.execute("ANALYZE")
+        admin.execute("VACUUM ANALYZE")
         found = asyncio.run(_look(at.postgres.app(database), projects, receipts, at.much(15, 3)))
     note = (
         f"{projects} projects with {receipts} receipts of the day each, and as many a week before; who holds cash, what "
