@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from protocols.errors import Refused, Stop
 
 BOX_DAYS = 400
-"""A box renews every year (B-02) and has a month to do so."""
+"""Until then the box must be claimed anew (B-02); it does not renew by itself yet."""
 
 
 @dataclass(frozen=True, slots=True)
