@@ -19,7 +19,7 @@ RECONNECT_S = 0.2
 Changed = Callable[[float, int], None]
 
 
-class SimPin(Pin):  # type: ignore[misc]
+class SimPin(Pin):  # type: ignore[misc]  # gpiozero is untyped
     """One BCM number. An input has the level the plant said last; an output is told to the plant."""
 
     def __init__(self, factory: SimFactory, number: int) -> None:
@@ -84,7 +84,7 @@ class SimPin(Pin):  # type: ignore[misc]
             listener(self._factory.ticks(), level)
 
 
-class SimFactory(Factory):  # type: ignore[misc]
+class SimFactory(Factory):  # type: ignore[misc]  # gpiozero is untyped
     """One connection for all pins of a box. It comes back by itself when the plant was restarted; pulses meanwhile are lost."""
 
     def __init__(self, path: str | None = None) -> None:

@@ -193,7 +193,7 @@ class LaneRunner:
     def _written_down(self, commits: list[tuple[Visit, Attached | None]], stored: bool) -> None:
         for visit, attached in commits:
             turn = self.lane.committed if stored else self.lane.failed
-            self._run(lambda turn=turn, visit=visit: turn(visit, self._shared.mono_ms()))  # type: ignore[misc]
+            self._run(lambda turn=turn, visit=visit: turn(visit, self._shared.mono_ms()))  # type: ignore[misc]  # bound now
             if attached is None or attached.answer.done():
                 continue
             if stored:

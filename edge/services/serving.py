@@ -20,13 +20,13 @@ def _leave_out_command_line() -> None:
     if spec is None or "uvicorn" in sys.modules:
         return
     package = sys.modules["uvicorn"] = importlib.util.module_from_spec(spec)
-    package.Config = importlib.import_module("uvicorn.config").Config  # type: ignore[attr-defined]
-    package.Server = importlib.import_module("uvicorn.server").Server  # type: ignore[attr-defined]
+    package.Config = importlib.import_module("uvicorn.config").Config  # type: ignore[attr-defined]  # a bare module
+    package.Server = importlib.import_module("uvicorn.server").Server  # type: ignore[attr-defined]  # the same
 
 
 _leave_out_command_line()
 
-from uvicorn import Config, Server  # noqa: E402
+from uvicorn import Config, Server  # noqa: E402 - after the line above
 
 
 class _Server(Server):

@@ -231,7 +231,7 @@ def _datetime(data: bytes) -> str | None:
         return None
     year = (data[2] >> 5) | (data[3] >> 4) << 3
     try:
-        found = datetime(2000 + year, data[3] & 0x0F, data[2] & 0x1F, data[1] & 0x1F, data[0] & 0x3F)  # noqa: DTZ001
+        found = datetime(2000 + year, data[3] & 0x0F, data[2] & 0x1F, data[1] & 0x1F, data[0] & 0x3F)  # noqa: DTZ001 civil time
     except ValueError:
         raise problem("bad_value", "no such time") from None
     return found.isoformat(timespec="minutes")
