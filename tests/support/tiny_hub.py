@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -19,13 +18,7 @@ from protocols.uplink import topics
 from protocols.uplink.acks import Ack, Head, encode_ack
 from protocols.uplink.commands import Command, SessionBeat, decode_beat, sign_command
 from protocols.uplink.envelope import Line, decode_batch
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.support.broker import free_port
 
 
 class PlainBroker:
