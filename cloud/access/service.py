@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from cloud.access.audit import audit, verify_audit
-from cloud.access.domain import AuditFault, LoggedIn, NewUser, Principal
-from cloud.access.sessions import (
-    COOKIE,
-    CSRF_HEADER,
-    Require,
-    client_address,
-    drop_cookie,
-    log_in,
-    log_out,
-    page_user,
-    principal_of,
-    require,
-    set_cookie,
-)
-from cloud.access.users import SYSTEM, create_admin, everything
+from cloud.access.domain import Principal
+from cloud.access.sessions import Require, log_in, page_user, principal_of, require
+from cloud.access.users import create_admin, everything
 
 __all__ = [
-    "COOKIE",
-    "CSRF_HEADER",
-    "SYSTEM",
-    "AuditFault",
-    "LoggedIn",
-    "NewUser",
     "Principal",
     "Require",
     "audit",
-    "client_address",
     "create_admin",
-    "drop_cookie",
     "everything",
     "log_in",
-    "log_out",
     "page_user",
     "principal_of",
     "require",
-    "set_cookie",
     "verify_audit",
 ]

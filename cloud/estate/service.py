@@ -23,7 +23,6 @@ __all__ = [
     "get_project",
     "get_room",
     "owner_name",
-    "project_by_code",
     "projects",
     "room_area",
     "rooms_of",
@@ -36,14 +35,6 @@ async def get_project(tx: Tx, project_id: int) -> Project:
     found = await store.project(tx, project_id)
     if found is None:
         raise NotFound("project_not_found", "没有这个项目", f"no project {project_id}", field="project")
-    return found
-
-
-async def project_by_code(tx: Tx, code: str) -> Project:
-    """NotFound `project_not_found` outside the scope."""
-    found = await store.project_by_code(tx, code)
-    if found is None:
-        raise NotFound("project_not_found", f"没有项目 {code}", f"no project {code}", field="project")
     return found
 
 
