@@ -1,8 +1,9 @@
 """A box under load, as a process to be killed: the real store and uplink, fed 500 events a second.
 
 `python -m tests.support.load_box FOLDER BOX BROKER RATE` appends every accepted seq with its hash to FOLDER/accepted, after the
-store's promise and before anything else; a line there that the hub does not have is a lost event. SIGTERM ends the load; the box
-goes on until everything is acknowledged, writes FOLDER/drained and ends.
+store's promise and before anything else; a line there that the hub does not have is a lost event. FOLDER/over ends the load, and
+so does SIGTERM, which may meet a box that is just starting; the box goes on until everything is acknowledged, writes
+FOLDER/drained and ends.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.clock import machine_clock
@@ -33,9 +35,10 @@ async def run(folder: Path, box: str, broker: str, rate: int) -> None:
     uplink = Uplink(store, clock, box, brokers((broker,)), commands=commands, on_manifest=lambda _: None, health=dict)
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    told = folder / "over"
     line = asyncio.create_task(uplink.run())
     with (folder / "accepted").open("a") as accepted:
-        await _load(store, rate, over, accepted.write, accepted.flush)
+        await _load(store, rate, lambda: over.is_set() or told.exists(), accepted.write, accepted.flush)
     while store.status("money").acked < store.status("money").seq:  # noqa: ASYNC110  # the store tells of events, not of acknowledgements
         await asyncio.sleep(TICK_S)
     line.cancel()
@@ -43,11 +46,11 @@ async def run(folder: Path, box: str, broker: str, rate: int) -> None:
     (folder / "drained").write_text("")
 
 
-async def _load(store: Store, rate: int, over: asyncio.Event, write: object, flush: object) -> None:
+async def _load(store: Store, rate: int, over: Callable[[], bool], write: object, flush: object) -> None:
     assert callable(write) and callable(flush)
     loop = asyncio.get_running_loop()
     began, done = loop.time(), 0
-    while not over.is_set():
+    while not over():
         due = int((loop.time() - began) * rate) - done
         seqs = await asyncio.gather(*(store.append(LaneNote(lane=LANE, what="call", detail=str(done + n))) for n in range(due)))
         done += due

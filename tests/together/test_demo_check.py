@@ -67,7 +67,8 @@ TAMPERED = {
     "an event deleted": "DELETE FROM box_events WHERE (box, stream, seq) = (SELECT box, stream, seq FROM box_events"
     " WHERE kind = 'passage' ORDER BY seq LIMIT 1)",
     "an event doubled": "INSERT INTO box_events SELECT (jsonb_populate_record(e, jsonb_build_object('seq', e.seq + 1000000))).*"
-    " FROM (SELECT * FROM box_events WHERE kind = 'passage' ORDER BY seq LIMIT 1) e",
+    " FROM box_events e WHERE (box, stream, epoch, seq) = (SELECT box, stream, epoch, seq FROM box_events"
+    " WHERE kind = 'passage' ORDER BY seq LIMIT 1)",
     "a posting's amount changed": "UPDATE ledger_postings SET amount_fen = amount_fen + 100 WHERE (entry_id, line) ="
     " (SELECT entry_id, line FROM ledger_postings WHERE root = 'cash_drawer' LIMIT 1)",
     "a receipt's amount changed": "UPDATE receipt_tenders SET amount_fen = amount_fen - 100 WHERE (receipt_id, line) ="
