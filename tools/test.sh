@@ -26,5 +26,5 @@ if [ -n "${CI:-}" ]; then
     unset GATEHOUSE_TEST_POSTGRES
 fi
 run alone -m "(faults or e2e) and not pace" -q
-run together -m "not faults and not e2e and not pace" -n 2 --dist loadfile -q
+run together -m "(not faults or pure) and not e2e and not pace" -n 2 --dist loadfile -q
 exit $status

@@ -24,6 +24,7 @@ def test_the_same_seed_gives_the_same_day() -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.pure
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_many_bad_days(seed: int) -> None:
     found = run_week(seed, days=2, cars_a_day=500, habits=8)
