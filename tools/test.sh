@@ -25,6 +25,6 @@ if [ -n "${CI:-}" ]; then
     run machine tests/cloud/ledger tests/cloud/counter tests/cloud/payments tests/cloud/access -q
     unset GATEHOUSE_TEST_POSTGRES
 fi
-run alone -m "(faults or e2e) and not pace" -q
+run alone -m "((faults and not pure) or e2e) and not pace" -q
 run together -m "(not faults or pure) and not e2e and not pace" -n 2 --dist loadfile -q
 exit $status
