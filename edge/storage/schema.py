@@ -63,6 +63,14 @@ def open_file(folder: Path, box: str, new_epoch: Callable[[], str]) -> sqlite3.C
     return connection
 
 
+def connect_folder(folder: Path) -> sqlite3.Connection:
+    """A connection that folds the log into the file, beside the writing one."""
+    connection = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma cache_size = -64")
+    return connection
+
+
 def connect_reader(folder: Path) -> sqlite3.Connection:
     """A connection that can change nothing, also beside a running box. Stop `no_store` when there is none."""
     path = folder / FILE

@@ -16,6 +16,7 @@ import structlog
 
 from edge.ports import Clock
 from edge.storage import held, lines, outbox, schema
+from edge.storage.folding import Folding
 from edge.storage.lines import Tip
 from edge.storage.reserve import BYTES, Reserve
 from edge.storage.writer import Change, Writer, WriterHealth
@@ -82,7 +83,8 @@ class Store:
         self.on_events: list[Callable[[], None]] = []
         """Called in the event loop after events were committed."""
         tips = {stream: state.tip for stream, state in self._streams.items()}
-        self._writer = Writer(writing, tips, self._make_room, threaded=threaded)
+        folding = Folding(lambda: schema.connect_folder(files.folder)) if threaded else None
+        self._writer = Writer(writing, tips, self._make_room, threaded=threaded, folding=folding)
 
     @classmethod
     def open(

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from edge.storage.folding import Folding
 from edge.storage.lines import Tip
 from protocols.errors import GatehouseError, Retry, Stop
 from protocols.uplink.envelope import Stream
@@ -59,9 +60,16 @@ class Writer:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, tips: Mapping[Stream, Tip], make_room: Callable[[], bool], *, threaded: bool = True
+        self,
+        connection: sqlite3.Connection,
+        tips: Mapping[Stream, Tip],
+        make_room: Callable[[], bool],
+        *,
+        threaded: bool = True,
+        folding: Folding | None = None,
     ) -> None:
         self._connection = connection
+        self._folding = folding
         self._tips = dict(tips)
         self._make_room = make_room
         self._waiting: deque[_Call[Any]] = deque()
@@ -97,6 +105,8 @@ class Writer:
             self._condition.notify()
         if self._thread is not None:
             self._thread.join()
+        if self._folding is not None:
+            self._folding.close()
         self._connection.close()
 
     def _take(self) -> list[_Call[Any]]:
@@ -149,6 +159,8 @@ class Writer:
                 self._tips = change.tips
                 self.health.commits += 1
                 self.health.failing = None
+                if self._folding is not None:
+                    self._folding.wrote(len(group))
                 _answer(list(zip(group, results, strict=True)), change.after)
             return
 
