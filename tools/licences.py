@@ -45,6 +45,7 @@ READ = {
     "pyserial": ("BSD-3-Clause", ""),
     "reportlab": ("BSD-3-Clause", ""),
     "segno": ("BSD-3-Clause", ""),
+    "tzdata": ("Apache-2.0", "https://github.com/python/tzdata"),
     "uv": ("MIT OR Apache-2.0", "https://github.com/astral-sh/uv"),
     "win32-setctime": ("MIT", "https://github.com/Delgan/win32-setctime"),
 }
