@@ -13,7 +13,6 @@ from protocols.uplink.envelope import decode_batch, encode_batch
 from tests.support.edge import BOX, StepClock
 from tests.support.power_writer import BATCH
 
-
 PART = 5_000
 """Lines decoded at once: a batch has a bound."""
 
