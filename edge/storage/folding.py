@@ -11,7 +11,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 PAGES = 600
-"""Roughly so many pages in the log start a folding; at 1,000 SQLite does it itself, within a commit."""
+"""Roughly so many pages in the log start a folding; a commit does it itself at `schema.LOG_PAGES`."""
 
 PAGES_A_COMMIT, CALLS_A_PAGE = 5, 4
 """What a commit adds to the log, roughly: the rims of tables and indexes, and its events."""

@@ -18,6 +18,9 @@ LOCK = "box.lock"
 STREAMS: tuple[Stream, ...] = ("money", "series")
 TABLES: dict[str, str] = {"money": "event_money", "series": "event_series"}
 
+LOG_PAGES = 3_000
+"""So long SQLite's log may grow before a commit folds it by itself: `folding` comes long before."""
+
 _APPLICATION = 0x47484F55
 _VERSION = 1
 
@@ -54,6 +57,7 @@ def open_file(folder: Path, box: str, new_epoch: Callable[[], str]) -> sqlite3.C
         connection.execute("pragma temp_store = memory")
         connection.execute("pragma cache_size = -1024")
         connection.execute("pragma journal_size_limit = 16777216")
+        connection.execute(f"pragma wal_autocheckpoint = {LOG_PAGES}")
         if new:
             _create(connection, box, new_epoch)
             _sync_folder(folder)

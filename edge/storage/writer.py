@@ -24,7 +24,7 @@ MAX_GROUP = 1_000
 """Calls in one transaction: bounds what one commit writes, so that nobody waits for a giant."""
 
 PAGES_WHEN_FULL = 50
-"""SQLite's log may reach so many pages when the disk has once been full, instead of 1,000."""
+"""SQLite's log may reach so many pages when the disk has once been full, instead of `schema.LOG_PAGES`."""
 
 
 @dataclass(slots=True)
