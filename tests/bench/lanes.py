@@ -27,6 +27,9 @@ from tests.bench.places import broker, child, wait
 
 TITLE = "box: plate at the loop to relay"
 FSYNC_MS, RATE = 20, 500
+STANDSTILL_S = 10
+"""A box writes acknowledgements down every 5 s at least; more than twice that, and nothing was sent meanwhile."""
+
 MOVE_S = 0.03
 """Between two edges of a vehicle that drives on."""
 
@@ -77,6 +80,9 @@ async def _drive(config: Path, data: Path, plant: Plant, seconds: float) -> tupl
         began, before = loop.time(), _money(data)
         await traffic.run(seconds)
         after, passed = _money(data), loop.time() - began
+        if after["seq"] - after["acked"] > STANDSTILL_S * RATE:
+            logs = [(config.parent / name).read_text(errors="replace")[-1_000:] for name in ("box.log", "hub.log")]
+            raise RuntimeError(f"the line stood still: {after}; {logs}")
     await plant.stop()
     return traffic.took, (after["seq"] - before["seq"]) / passed, after["seq"] - after["acked"]
 
