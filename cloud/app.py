@@ -93,7 +93,7 @@ def event_handlers() -> Handlers:
         "payment": [parking.on_payment, _book_lane_cash],
         "readings": [metering.on_readings],
     }
-    return Handlers(kinds, _suspend_lane_cash, ledger.heads)
+    return Handlers(kinds, _suspend_lane_cash, ledger.heads, apart=frozenset({"stroke", "lane_note"}))
 
 
 def paid_handlers(link: FleetLink | None) -> PaidHandlers:

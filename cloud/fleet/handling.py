@@ -69,11 +69,15 @@ Witnesses = Callable[[Tx, int], Awaitable[Sequence[Head]]]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Who is told what; put together in `cloud/app.py`."""
+    """Who is told what; put together in `cloud/app.py`.
+
+    apart  kinds that neither need nor change what the others do: all of a batch are one group each, before the rest
+    """
 
     kinds: Mapping[str, Sequence[Handler]] = field(default_factory=dict)
     suspense: SuspenseHandler | None = None
     witnesses: Witnesses | None = None
+    apart: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ async def route(tx: Tx, place: Place, lines: Iterable[Line], handlers: Handlers,
             events.append(read(place, line.event, now))
         except Refused as problem:
             aside.append(await _suspend(tx, line.event, _money_in(place, line.event, now), problem, handlers))
-    for event, refusal in await _deliver(tx, events, handlers.kinds):
+    for event, refusal in await _deliver(tx, events, handlers):
         aside.append(await _suspend(tx, sources[event.seq], event, refusal, handlers))
     return aside
 
@@ -158,8 +162,11 @@ def _time_or(text: str, now: datetime) -> str:
         return now.isoformat()
 
 
-async def _deliver(tx: Tx, events: Sequence[BoxEvent], kinds: Mapping[str, Sequence[Handler]]) -> list[tuple[BoxEvent, Refused]]:
+async def _deliver(tx: Tx, events: Sequence[BoxEvent], handlers: Handlers) -> list[tuple[BoxEvent, Refused]]:
+    kinds = handlers.kinds
     wanted = [event for event in events if kinds.get(event.kind)]
+    # A lane tells of a stroke, a passage, a stroke, ...: kept in that order each would be a group by itself.
+    wanted.sort(key=lambda event: (event.kind not in handlers.apart, event.kind if event.kind in handlers.apart else ""))
     groups = [list(group) for _, group in groupby(wanted, key=lambda event: event.kind)]
     # Nearly always nothing is refused: then one savepoint is enough for the whole batch.
     if not groups or await _attempt(tx, groups, kinds) is None:
