@@ -46,7 +46,6 @@ READ = {
     "reportlab": ("BSD-3-Clause", ""),
     "segno": ("BSD-3-Clause", ""),
     "tzdata": ("Apache-2.0", "https://github.com/python/tzdata"),
-    "tzdata": ("Apache-2.0", "https://github.com/python/tzdata"),
     "uv": ("MIT OR Apache-2.0", "https://github.com/astral-sh/uv"),
     "win32-setctime": ("MIT", "https://github.com/Delgan/win32-setctime"),
 }
