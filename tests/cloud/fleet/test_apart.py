@@ -17,7 +17,7 @@ BOX = "fengqiao-01"
 
 
 def passage(number: int) -> Passage:
-    return Passage(lane="n-out", direction="out", stay=f"s{number}", plate=None, category="casual")
+    return Passage(lane="n-out", direction="out", stay=f"s{number}", plate="京A12345", category="casual")
 
 
 def busy_lane() -> FakeBox:
