@@ -25,18 +25,20 @@ def process(at: Bench) -> list[Figure]:
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(broker(folder))
         stack.enter_context(child(["tests.bench.small_hub", BOX, str(port)], folder / "hub.log")).ready()
-        starts, memory, idle, asked = asyncio.run(_live(folder, port, at.much(3, 1), at.much(10, 2)))
+        starts, (memory, own), idle, asked = asyncio.run(_live(folder, port, at.much(3, 1), at.much(10, 2)))
     with_all = f"4 lanes, {METERS} meters on {BUSES} buses, {PASSES:,} passes"
     return [
         Figure(READY, median(starts), "s", Bound(1), f"from exec to the ready line, {with_all}; median of {len(starts)}"),
-        Figure(MEMORY, memory, "MB", Bound(60), f"VmRSS after every meter was read and the events were sent; {with_all}"),
+        Figure(
+            MEMORY, memory, "MB", Bound(60), f"VmRSS after every meter was read, {own:.0f} MB of it the process's own; {with_all}"
+        ),
         Figure(
             IDLE, idle, "%", Bound(1), f"of one core, over {at.much(10, 2)} s without vehicles; {asked} questions to meters in it"
         ),
     ]
 
 
-async def _live(folder: Path, port: int, starts: int, idle_s: float) -> tuple[list[float], float, float, int]:
+async def _live(folder: Path, port: int, starts: int, idle_s: float) -> tuple[list[float], tuple[float, float], float, int]:
     gateways, buses = await _gateways()
     plant = Plant(folder / "pins", lanes())
     config = await asyncio.to_thread(make_box, folder, folder / "data", port, documents(lanes(), buses))
@@ -80,8 +82,8 @@ class CountingGateway(ModbusGateway):
         return await super()._answer(unit, body)
 
 
-async def _idle(box: Child, gateways: list[CountingGateway], seconds: float) -> tuple[float, float, int]:
-    """(MB, per cent of a core, questions meanwhile) of a box that has read every meter once and now has nothing to do."""
+async def _idle(box: Child, gateways: list[CountingGateway], seconds: float) -> tuple[tuple[float, float], float, int]:
+    """(MB and own MB, per cent of a core, questions meanwhile) of a box that has read every meter once and now has nothing to do."""
     first = METERS // BUSES
     await asyncio.to_thread(wait, lambda: all(gateway.asked >= first for gateway in gateways), 30, "the first round")
     await asyncio.sleep(SETTLE_S)
@@ -89,7 +91,7 @@ async def _idle(box: Child, gateways: list[CountingGateway], seconds: float) -> 
     began, cpu = time.perf_counter(), box.cpu_s()
     await asyncio.sleep(seconds)
     idle = 100 * (box.cpu_s() - cpu) / (time.perf_counter() - began)
-    return box.memory_mb(), idle, sum(gateway.asked for gateway in gateways) - asked
+    return (box.memory_mb(), box.own_mb()), idle, sum(gateway.asked for gateway in gateways) - asked
 
 
 ROWS = (Row("process", (READY, MEMORY, IDLE), process),)
