@@ -83,7 +83,7 @@ class CountingGateway(ModbusGateway):
 
 
 async def _idle(box: Child, gateways: list[CountingGateway], seconds: float) -> tuple[tuple[float, float], float, int]:
-    """(MB and own MB, per cent of a core, questions meanwhile) of a box that has read every meter once and now has nothing to do."""
+    """(MB and own MB, per cent of a core, questions meanwhile) of a box that has read every meter once and is idle."""
     first = METERS // BUSES
     await asyncio.to_thread(wait, lambda: all(gateway.asked >= first for gateway in gateways), 30, "the first round")
     await asyncio.sleep(SETTLE_S)
