@@ -96,7 +96,8 @@ class Box:
 
     async def _close(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._lanes.drained(), DRAIN_S)
+            async with asyncio.timeout(DRAIN_S):
+                await self._lanes.drained()
         await self._supervisor.stop()
         await self.store.close()
 
@@ -117,7 +118,8 @@ class Box:
                 raise Stop("store_dead", "事件库的写入线程已经停止", "the store's writer is dead")
             self._manager.tell("WATCHDOG=1")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self.stopping.wait()
 
     # ---- units ----
 

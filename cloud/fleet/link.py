@@ -192,7 +192,8 @@ class FleetLink:
         """When told to, and every 20 s in case a word was lost (K-05: at a box within 30 s)."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), SWEEP_S)
+                async with asyncio.timeout(SWEEP_S):
+                    await self._due.wait()
             self._due.clear()
             for line in self._lines:
                 if not line.connected.is_set():

@@ -65,7 +65,8 @@ async def _gather(queue: asyncio.Queue[Message], projects: Collection[int], unti
     gathering = False
     while (left := until - loop.time()) > 0:
         try:
-            message = await asyncio.wait_for(queue.get(), left)
+            async with asyncio.timeout(left):
+                message = await queue.get()
         except TimeoutError:
             return parts
         if concerns(message, projects):

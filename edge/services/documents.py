@@ -96,6 +96,7 @@ class DocumentsService:
     async def _rest(self, seconds: float) -> None:
         """Until it is time to try again, or a newer manifest is there."""
         try:
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         except TimeoutError:
             self._news.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +14,7 @@ from protocols.errors import GatehouseError, Stop
 log = structlog.get_logger(__name__)
 
 FIRST_S, LONGEST_S, STEADY_S = 0.5, 30.0, 60.0
+CANCEL_AGAIN_S = 0.5
 
 
 @dataclass
@@ -43,8 +44,7 @@ class Supervisor:
     async def stop(self) -> None:
         """Cancel the units, the last started first, and wait for each."""
         for task in reversed(self._tasks):
-            task.cancel()
-            await asyncio.wait([task])
+            await ended([task])
         self._tasks.clear()
 
     async def _keep(self, unit: Unit, run: Callable[[], Awaitable[None]]) -> None:
@@ -70,3 +70,13 @@ class Supervisor:
                 pause = FIRST_S
             await asyncio.sleep(pause * (0.5 + self._jitter() / 2))
             pause = min(pause * 2, LONGEST_S)
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended: before Python 3.12 `asyncio.wait_for`, which libraries use, can swallow a cancellation
+    that comes together with its answer."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)

@@ -21,6 +21,7 @@ import structlog
 from edge.clock import BoxClock
 from edge.services.commands import Commands
 from edge.services.sending import MAX_BYTES, OVERDUE_MS, Sending, choose
+from edge.services.supervise import ended
 from edge.settings import Broker
 from edge.storage.store import Store
 from protocols.errors import Refused, Retry, Stop
@@ -152,8 +153,7 @@ class Uplink:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
+            await ended(tasks)
             await asyncio.gather(*tasks, return_exceptions=True)
         for task in done:
             task.result()
@@ -223,7 +223,8 @@ class Uplink:
             sending_now = choose(self._streams, tips, self._clock.mono_ms())
             if sending_now is None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), OVERDUE_MS / 1000)
+                    async with asyncio.timeout(OVERDUE_MS / 1000):
+                        await self._wake.wait()
                 continue
             await self._send_batch(client, sending_now, tips[sending_now.stream])
 

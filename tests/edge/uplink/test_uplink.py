@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge.clock import BoxClock, MachineTicks
 from edge.services import sending
 from edge.services.commands import Commands
+from edge.services.supervise import ended
 from edge.services.uplink import Uplink
 from edge.settings import Broker, BrokerSection, tls
 from edge.storage.store import Store
@@ -81,8 +81,7 @@ async def site(folder: Path, before: Sequence[Broker] = ()) -> AsyncIterator[Sit
             await until(lambda: hub.client is not None)
             with background(uplink.run()) as running:
                 yield Site(store, uplink, hub, broker, relay, commands, ran, manifests)
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await ended([running])
         await relay.stop()
         await store.close()
 
