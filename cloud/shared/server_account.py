@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -50,10 +51,18 @@ class Account:
         return self._entry is None or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
 
     def home(self, data: Path) -> Path:
-        """A folder for the cluster: `data`, or a shelter by its name when that lies below a closed one (/root)."""
+        """A folder for the cluster: `data`, or a shelter that `data` names when it lies below a closed one (/root).
+
+        By a name kept in `data`, not by its path: whoever removes the folder and begins anew shall not find the old cluster.
+        """
         if self.reaches(data):
             return data
-        shelter = _shelter() / hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+        name = data / "shelter"
+        if not name.exists():
+            fresh = data / "shelter.new"
+            fresh.write_text(secrets.token_hex(8))
+            fresh.replace(name)
+        shelter = _shelter() / name.read_text()
         shelter.mkdir(parents=True, exist_ok=True)
         (shelter / "owner").write_text(str(data.resolve()))
         return shelter
