@@ -59,15 +59,15 @@ class Play:
             found = await seeding.seed_sites(self.stage, self.world)
             self._notes["projects"], codes = found.projects, found.codes
         self.projects: dict[str, int] = self._notes["projects"]
-        self.technician = HubUser(self.stage.hub_url, seeding.TECHNICIAN, seeding.PASSWORD)
-        await self.technician.login()
+        self.manager = await self._log_in(seeding.MANAGER)
+        self.technician = await self._log_in(seeding.TECHNICIAN)
         await asyncio.gather(*(self._open_site(project, codes) for project in self.world.projects if project.box))
         self.tell("两个小区的盒子、车道和电表在线")
 
     async def open_counters(self) -> None:
         """Rooms, what they owe, and a cashier with an open shift in every project."""
         if not self._notes.get("seeded"):
-            await seeding.seed_rooms(self.stage, self.world, self.projects, self.tell)
+            await seeding.seed_rooms(self.manager, self.world, self.projects, self.tell)
             self._notes["seeded"] = True
             (self.stage.folder / "demo.json").write_text(json.dumps(self._notes))
         for project in self.world.projects:
@@ -85,7 +85,7 @@ class Play:
         for cashier in self.cashiers.values():
             await cashier.user.aclose()
         await self.stage.stop()
-        for client in ("technician", "client"):
+        for client in ("manager", "technician", "client"):
             if hasattr(self, client):
                 await getattr(self, client).aclose()
 
@@ -109,7 +109,7 @@ class Play:
         meters = SiteMeters(project.code, self.seed)
         await meters.start()
         self.meters[project.box] = meters
-        await seeding.plan_meters(self.stage, self.projects[project.code], project.box, meters.names, meters.buses)
+        await seeding.plan_meters(self.manager, self.projects[project.code], project.box, meters.names, meters.buses)
         site = Site({lane.lane: lane for lane in project.lanes}, box.pins, self.client, now)
         await site.start()
         guard = next(user for user in self.world.users if (user.role, user.at) == ("guard", project.code))
@@ -132,14 +132,18 @@ class Play:
 
     async def _staff_counter(self, project: ProjectSeed) -> None:
         number = next(user.number for user in self.world.users if (user.role, user.at) == ("cashier", project.code))
-        user = HubUser(self.stage.hub_url, number, seeding.PASSWORD)
-        await user.login()
+        user = await self._log_in(number)
         project_id = self.projects[project.code]
         shift = await user.must(
             "POST", "/api/counter/shifts", {"project": project_id, "terminal": TERMINAL, "float_fen": 20_000}
         )
         self.cashiers[project.code] = Cashier(user, project_id, shift["id"])
         self.rooms[project.code] = [room.code for room in project.rooms]
+
+    async def _log_in(self, number: str) -> HubUser:
+        user = HubUser(self.stage.hub_url, number, seeding.PASSWORD)
+        await user.login()
+        return user
 
     def _read_notes(self) -> dict[str, Any]:
         """What an earlier start left. One that never got through its seeding is cleared away: a half world is no demo."""

@@ -17,8 +17,8 @@ PASSWORD = "menfang-demo-1"
 """Of every person of the demo; it is printed, and the demo listens on loopback only."""
 PIN = "2468"
 
-_FINANCE, _MANAGER = "1001", "1003"
-TECHNICIAN = "1004"
+_FINANCE = "1001"
+MANAGER, TECHNICIAN = "1003", "1004"
 _ITEMS = {
     "property": {"category": "recurring", "held_for_others": False, "part_payment": True},
     "water": {"category": "agency", "held_for_others": True, "part_payment": False},
@@ -60,29 +60,27 @@ async def seed_sites(stage: Stage, world: World) -> Seeded:
         for project in sites:
             box = {"box": project.box, "project": found.projects[project.code]}
             found.codes[project.box or ""] = (await technician.must("POST", "/api/fleet/boxes", box))["code"]
-    async with _as(stage, _MANAGER) as manager:
+    async with _as(stage, MANAGER) as manager:
         for project in sites:
             guards = [user for user in world.users if (user.role, user.at) == ("guard", project.code)]
             await _add_site(manager, found.projects[project.code], project, world.monthly[project.box or ""], guards)
     return found
 
 
-async def seed_rooms(stage: Stage, world: World, projects: Mapping[str, int], tell: Callable[[str], None]) -> None:
+async def seed_rooms(manager: HubUser, world: World, projects: Mapping[str, int], tell: Callable[[str], None]) -> None:
     """Rooms with their owners and what they owe."""
-    async with _as(stage, _MANAGER) as manager:
-        for project in world.projects:
-            await _add_rooms(manager, projects[project.code], project)
-            tell(f"{project.name}：{len(project.rooms)} 户，{sum(len(room.lines) for room in project.rooms)} 笔应收")
+    for project in world.projects:
+        await _add_rooms(manager, projects[project.code], project)
+        tell(f"{project.name}：{len(project.rooms)} 户，{sum(len(room.lines) for room in project.rooms)} 笔应收")
 
 
 async def plan_meters(
-    stage: Stage, project_id: int, box: str, names: Sequence[tuple[str, str]], buses: Iterable[BusConfig]
+    manager: HubUser, project_id: int, box: str, names: Sequence[tuple[str, str]], buses: Iterable[BusConfig]
 ) -> None:
     """Tell the hub which meters hang on which bus; at every start, since the simulated gateways move."""
     meters = [{"number": number, "kind": "electric", "name": name} for number, name in names]
     body = {"box": box, "meters": meters, "buses": [bus.model_dump(mode="json") for bus in buses]}
-    async with _as(stage, _MANAGER) as manager:
-        await manager.must("PUT", f"/api/metering/plans/{project_id}", body)
+    await manager.must("PUT", f"/api/metering/plans/{project_id}", body)
 
 
 async def claim(stage: Stage, box: str, code: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tty
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from sim.meters.units import Reply, Units
@@ -12,7 +13,7 @@ from sim.meters.units import Reply, Units
 BITS_A_BYTE = 11
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """Connections on loopback. `port` is known after `start` and kept over stop and start."""
 
     def __init__(self, port: int = 0) -> None:
@@ -47,9 +48,9 @@ class LoopbackServer:
             self._writers.discard(writer)
             writer.close()
 
+    @abstractmethod
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection until it ends."""
-        raise NotImplementedError
 
 
 class TcpLine(LoopbackServer):

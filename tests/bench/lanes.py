@@ -23,7 +23,8 @@ from sim.plant.vehicle import Vehicle
 from tests.bench import slow_disk
 from tests.bench.boxes import BOX, PASSES, Plant, documents, lanes, make_box, plate
 from tests.bench.harness import Bench, Bound, Figure, Row, percentile
-from tests.bench.places import broker, child, wait
+from tests.bench.places import broker, child
+from tests.support.waiting import wait
 
 TITLE = "box: plate at the loop to relay"
 FSYNC_MS, RATE = 20, 500

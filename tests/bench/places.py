@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from sim.broker import mosquitto
 from tests.support.broker import free_port
 from tests.support.database import DURABLE
 from tests.support.hub import Postgres as Databases
+from tests.support.waiting import wait
 
 
 class Postgres(Databases):
@@ -162,13 +162,3 @@ def hub_process(folder: Path, postgres: Postgres, database: str, broker_port: in
     }
     with child(["gatehouse-hub", "serve"], folder / "hub.log", environment) as found:
         yield HubProcess(found, str(found.ready()["console"]))
-
-
-def wait(condition: object, seconds: float, what: str) -> None:
-    """Wait for a condition. RuntimeError when it does not come."""
-    assert callable(condition)
-    deadline, pause = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {seconds} s: {what}")
-        pause.wait(0.02)

@@ -12,8 +12,9 @@ from protocols.wiring import BusConfig
 from sim.meters.modbus_tcp import ModbusGateway
 from tests.bench.boxes import BOX, PASSES, Plant, documents, lanes, make_box
 from tests.bench.harness import Bench, Bound, Figure, Row, median
-from tests.bench.places import Child, broker, child, wait
+from tests.bench.places import Child, broker, child
 from tests.support.meters import energy_meters, modbus_bus
+from tests.support.waiting import wait
 
 READY, MEMORY, IDLE = "box: start to first lane ready", "box: resident memory without plate worker", "box: idle CPU"
 METERS, BUSES, EVERY_S = 500, 4, 60

@@ -17,8 +17,9 @@ from typing import Any
 
 import mfusepy
 
-from tests.bench.places import child, wait
+from tests.bench.places import child
 from tests.support.power_disk import missing
+from tests.support.waiting import wait
 
 __all__ = ["missing", "mounted"]
 

@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from tests.support.kill_rig import Rig, rig, wait
+from tests.support.kill_rig import Rig, rig
+from tests.support.waiting import wait
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("kills")]
 

@@ -14,6 +14,7 @@ import psycopg
 
 from cloud.shared.migrate import migrate
 from cloud.shared.server import SUPERUSER, Server
+from tests.support.waiting import gone
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -27,16 +28,9 @@ def main(folder: Path, sockets: Path) -> None:
             row = connection.execute(f"SHOW {name}").fetchone()  # type: ignore[arg-type]  # a constant of this file
             assert row is not None and row[0] == value, name
     migrate(place.dsn(SUPERUSER))
-    while Path(f"/proc/{server.pid}").exists() and not _zombie(server.pid):
+    while not gone(server.pid):
         time.sleep(0.02)
     os._exit(1)
-
-
-def _zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from provisioning.cli import main as provision
 from tests.support.broker import free_port
 from tests.support.load_box import LANE
 from tests.support.supervised import Supervised
+from tests.support.waiting import wait
 
 BOX = "load-01"
 RATE = 500
@@ -149,17 +149,6 @@ class Rig:
 
 def next_cluster(folder: Path) -> str:
     return next(path.name for path in folder.iterdir() if path.name.startswith("postgresql-") and path.is_dir())
-
-
-def wait(condition: object, seconds: float, what: str) -> None:
-    """Wait for a condition, not for a time."""
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    ready = threading.Event()
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"did not happen within {seconds} s: {what}")
-        ready.wait(0.05)
 
 
 @contextlib.contextmanager

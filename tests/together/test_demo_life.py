@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,25 +16,12 @@ import pytest
 
 from tests.support.broker import free_port
 from tests.support.hub import folder
+from tests.support.waiting import wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]
 
 BIN = Path(sys.executable).parent
 MARK = "GATEHOUSE_TEST_DEMO"
-
-
-def wait(condition: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        nobody.listen()
-        nobody.settimeout(0.1)
-        while not condition():
-            assert time.monotonic() < deadline, f"did not happen within {seconds} s: {what}"
-            try:
-                nobody.accept()
-            except TimeoutError:
-                continue
 
 
 @contextmanager

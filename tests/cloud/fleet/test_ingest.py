@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from cloud.app import event_handlers
-from cloud.counter import service as counter
 from cloud.fleet import service as fleet
 from cloud.fleet.service import BoxEvent, Handlers, ingest
 from cloud.ledger import service as ledger
@@ -22,7 +21,7 @@ from cloud.shared.db import Database, Scope, Tx
 from protocols.errors import Refused, Retry
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import compact, encode_batch
-from protocols.uplink.events import LaneNote, Passage, Payment, Readings, Stroke
+from protocols.uplink.events import LaneNote, Passage, Readings, Stroke
 from tests.support.fleet import NOON, FakeBox, boot, note, payment, readings, register, stored
 from tests.support.hub import Admin
 
@@ -360,28 +359,7 @@ async def test_a_batch_of_another_box_or_of_nobody_is_refused(hub: Database) -> 
         await send(hub, stranger.money.batch(), box="other-01")
 
 
-async def post_cash(tx: Tx, events: Sequence[BoxEvent]) -> None:
-    for event in events:
-        assert isinstance(event.body, Payment)
-        await counter.post_lane_cash(
-            tx, project_id=event.project_id, box=event.box, payment=event.body, at=event.at, arrived_at=event.received_at
-        )
-
-
-async def suspend(tx: Tx, event: BoxEvent, reason: str) -> None:
-    assert isinstance(event.body, Payment)
-    await counter.suspend_lane_cash(
-        tx,
-        project_id=event.project_id,
-        box=event.box,
-        payment=event.body,
-        at=event.at,
-        arrived_at=event.received_at,
-        reason=reason,
-    )
-
-
-MONEY = Handlers({"payment": [post_cash]}, suspend, ledger.heads)
+MONEY = event_handlers()
 
 
 async def takings(db: Database) -> list[tuple[str, int]]:

@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from cloud.shared.server import Server
 from provisioning import ca
 from tests.support.broker import free_port
 from tests.support.hub import folder
+from tests.support.waiting import gone, wait
 
 PASSWORD = "menfang-demo-1"
 HUB = str(Path(sys.executable).with_name("gatehouse-hub"))
@@ -79,21 +78,6 @@ def place() -> Iterator[Place]:
         yield Place(path)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        threading.Event().wait(0.02)
-
-
-def ended(pid: int) -> bool:
-    """Gone, or a zombie that its new parent has not yet buried."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 def test_a_hub_serves_and_commands_work_beside_it(place):
     serving = Serving(place)
     try:
@@ -112,7 +96,7 @@ def test_a_hub_serves_and_commands_work_beside_it(place):
     finally:
         pid = place.server_pid()
         assert serving.stop() == 0
-    assert ended(pid)
+    assert gone(pid)
     assert not (place.path / "data" / "server.json").exists()
 
 
@@ -121,7 +105,7 @@ def test_kill_9_leaves_no_database_behind_and_loses_nothing(place):
     place.admin()
     pid = place.server_pid()
     assert serving.stop(signal.SIGKILL) == -signal.SIGKILL
-    wait_for(lambda: ended(pid))
+    wait(lambda: gone(pid), 20, "the server to end")
     again = Serving(place)
     try:
         with httpx.Client(base_url=again.ready["console"], trust_env=False) as client:
@@ -142,7 +126,7 @@ def test_a_killed_database_is_started_again_below_the_running_hub(place):
             assert answer.status_code in (200, 503), answer.text
             return answer.status_code == 200
 
-        wait_for(logged_in)
+        wait(logged_in, 20, "a log-in")
     finally:
         assert serving.stop() == 0
 
