@@ -50,7 +50,7 @@ class PasswordInput(_Input):
     new: str = Field(min_length=1, max_length=200, repr=False)
 
 
-@router.post("/api/login")
+@router.post("/api/v1/login")
 async def log_in(body: LoginInput, request: Request, response: Response) -> dict[str, Any]:
     """Start a session: the cookie `gh_session`, and the token that writing requests send as x-csrf-token (Y-10)."""
     hub = request.app.state.hub
@@ -63,7 +63,7 @@ async def log_in(body: LoginInput, request: Request, response: Response) -> dict
     return {"csrf": found.csrf, "name": found.name, "roles": list(found.roles)}
 
 
-@router.post("/api/logout", status_code=204)
+@router.post("/api/v1/logout", status_code=204)
 async def log_out(request: Request, user: Anybody) -> Response:
     await sessions.log_out(request.app.state.hub.db, request.cookies.get(sessions.COOKIE))
     response = Response(status_code=204)
@@ -71,7 +71,7 @@ async def log_out(request: Request, user: Anybody) -> Response:
     return response
 
 
-@router.get("/api/me")
+@router.get("/api/v1/me")
 async def me(user: Anybody) -> dict[str, Any]:
     """Who is logged in, and the CSRF token of this session."""
     return {
@@ -84,7 +84,7 @@ async def me(user: Anybody) -> dict[str, Any]:
     }
 
 
-@router.post("/api/me/password", status_code=204)
+@router.post("/api/v1/me/password", status_code=204)
 async def change_password(body: PasswordInput, request: Request, user: Anybody) -> Response:
     """A new password; every session of this person ends."""
     hub = request.app.state.hub
@@ -98,7 +98,7 @@ async def change_password(body: PasswordInput, request: Request, user: Anybody) 
     return response
 
 
-@router.post("/api/access/users", status_code=201)
+@router.post("/api/v1/access/users", status_code=201)
 async def add_user(body: UserInput, request: Request, user: Writer) -> dict[str, Any]:
     """A person with a first role: in the whole group, a company or a project (Y-01)."""
     hub = request.app.state.hub
@@ -109,13 +109,13 @@ async def add_user(body: UserInput, request: Request, user: Writer) -> dict[str,
     return {"id": made}
 
 
-@router.get("/api/access/users")
+@router.get("/api/v1/access/users")
 async def list_users(request: Request, user: Lister) -> list[dict[str, Any]]:
     async with request.app.state.hub.db.tx(user.scope) as tx:
         return await users.list_users(tx)
 
 
-@router.post("/api/access/users/{user_id}/disable", status_code=204)
+@router.post("/api/v1/access/users/{user_id}/disable", status_code=204)
 async def disable_user(user_id: int, body: ReasonInput, request: Request, user: Writer) -> Response:
     """Their sessions end at once (Y-03)."""
     if not 0 < user_id < 2**31:
@@ -126,7 +126,7 @@ async def disable_user(user_id: int, body: ReasonInput, request: Request, user: 
     return Response(status_code=204)
 
 
-@router.get("/api/access/audit")
+@router.get("/api/v1/access/audit")
 async def audit_log(
     request: Request,
     user: Auditor,

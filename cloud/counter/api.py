@@ -69,7 +69,7 @@ class CollectInput(_Input):
         return tuple(counter.Offer(one.method, one.tendered_fen, one.reference) for one in self.tenders)
 
 
-@router.post("/api/counter/shifts")
+@router.post("/api/v1/counter/shifts")
 async def open_shift(body: ShiftInput, request: Request, user: Collector) -> dict[str, Any]:
     """Open a shift of the caller at a terminal; the same again answers the open one (C-30)."""
     hub = request.app.state.hub
@@ -93,7 +93,7 @@ async def open_shift(body: ShiftInput, request: Request, user: Collector) -> dic
     }
 
 
-@router.get("/api/counter/open-lines")
+@router.get("/api/v1/counter/open-lines")
 async def open_lines(project: int, room: int, request: Request, user: Collector) -> dict[str, Any]:
     """What a room owes, oldest first (C-01)."""
     async with request.app.state.hub.db.tx(user.scope) as tx:
@@ -101,7 +101,7 @@ async def open_lines(project: int, room: int, request: Request, user: Collector)
     return {"lines": [_line(line) for line in lines], "total_fen": sum(line.due_fen for line in lines)}
 
 
-@router.post("/api/counter/collect")
+@router.post("/api/v1/counter/collect")
 async def collect(body: CollectInput, request: Request, user: Collector) -> dict[str, Any]:
     """Take a payment (C-02 .. C-07): the same key with the same content answers the first receipt."""
     hub = request.app.state.hub
@@ -120,7 +120,7 @@ async def collect(body: CollectInput, request: Request, user: Collector) -> dict
         return _receipt(await counter.collect(tx, wanted, _person(user), hub.clock.now()))
 
 
-@router.get("/api/counter/receipts/{receipt_id}.pdf")
+@router.get("/api/v1/counter/receipts/{receipt_id}.pdf")
 async def receipt_pdf(receipt_id: int, request: Request, user: Reader) -> Response:
     """The paper, A5 landscape. Each answer is a print: the first is the original, each further one a reprint (C-10)."""
     hub = request.app.state.hub
@@ -130,7 +130,7 @@ async def receipt_pdf(receipt_id: int, request: Request, user: Reader) -> Respon
     return Response(pdf, media_type="application/pdf", headers=headers)
 
 
-@router.get("/api/counter/receipts/{receipt_id}")
+@router.get("/api/v1/counter/receipts/{receipt_id}")
 async def receipt(receipt_id: int, request: Request, user: Reader) -> dict[str, Any]:
     async with request.app.state.hub.db.tx(user.scope) as tx:
         return _receipt(await counter.receipt(tx, receipt_id))
@@ -198,5 +198,5 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
             for one in draft.tenders
         ],
         "entry": {"seq": receipt.entry_seq, "hash": receipt.entry_hash},
-        "pdf": f"/api/counter/receipts/{receipt.id}.pdf",
+        "pdf": f"/api/v1/counter/receipts/{receipt.id}.pdf",
     }

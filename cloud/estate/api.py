@@ -66,8 +66,8 @@ class Caller(Protocol):
 
 
 def estate_router(require: Guard, audit: Audit) -> APIRouter:
-    """The routes under /api/estate."""
-    router = APIRouter(prefix="/api/estate")
+    """The routes under /api/v1/estate."""
+    router = APIRouter(prefix="/api/v1/estate")
     use = _Cases(audit)
     org_reader, org_writer = Depends(require("org.read")), Depends(require("org.write"))
     room_reader, room_writer = Depends(require("room.read")), Depends(require("room.write"))

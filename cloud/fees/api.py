@@ -59,7 +59,7 @@ class LinesInput(_Input):
     lines: list[LineInput] = Field(max_length=5000)
 
 
-@router.post("/api/fees/lines")
+@router.post("/api/v1/fees/lines")
 async def add_lines(body: LinesInput, request: Request, user: Biller) -> dict[str, Any]:
     """Register items and add open charge lines in bulk, all or nothing; lines that live already are left alone (F-09)."""
     hub = request.app.state.hub

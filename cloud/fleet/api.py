@@ -46,8 +46,8 @@ class ReleaseInput(_Input):
 
 
 def fleet_router(require: Guard) -> APIRouter:
-    """The routes under /api/fleet."""
-    router = APIRouter(prefix="/api/fleet")
+    """The routes under /api/v1/fleet."""
+    router = APIRouter(prefix="/api/v1/fleet")
     reader, writer = Depends(require("box.read")), Depends(require("box.write"))
 
     @router.post("/boxes")

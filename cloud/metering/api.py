@@ -40,7 +40,7 @@ class PlanInput(_Input):
     buses: list[BusConfig] = Field(max_length=64)
 
 
-@router.put("/api/metering/plans/{project}")
+@router.put("/api/v1/metering/plans/{project}")
 async def put_plan(project: int, body: PlanInput, request: Request, user: Writer) -> dict[str, Any]:
     """Which meters hang on which bus of a box, and how often they are read (E-01); published in the same step."""
     hub = request.app.state.hub
@@ -55,7 +55,7 @@ async def put_plan(project: int, body: PlanInput, request: Request, user: Writer
     return {"added": added, "known": len(meters) - added}
 
 
-@router.get("/api/metering/latest")
+@router.get("/api/v1/metering/latest")
 async def latest(project: int, request: Request, user: Reader) -> list[dict[str, Any]]:
     """The newest reading of each register of a project; values as decimal text."""
     async with request.app.state.hub.db.tx(user.scope) as tx:

@@ -58,7 +58,7 @@ class OrderInput(_Input):
     fee_fen: int
 
 
-@router.put("/api/parking/sites/{project}")
+@router.put("/api/v1/parking/sites/{project}")
 async def put_site(project: int, body: SiteInput, request: Request, user: TariffWriter) -> dict[str, Any]:
     """Lanes, tariff versions and calendar of a site; stored and published to its boxes in one step (K-20, L-37)."""
     hub = request.app.state.hub
@@ -74,7 +74,7 @@ async def put_site(project: int, body: SiteInput, request: Request, user: Tariff
     return {"documents": documents}
 
 
-@router.post("/api/parking/passes")
+@router.post("/api/v1/parking/passes")
 async def put_passes(body: PassesInput, request: Request, user: ListWriter) -> dict[str, Any]:
     """Add entries to a project's lists, all or nothing (K-04, K-05)."""
     hub = request.app.state.hub
@@ -86,7 +86,7 @@ async def put_passes(body: PassesInput, request: Request, user: ListWriter) -> d
     return {"added": added, "known": len(body.entries) - added}
 
 
-@router.delete("/api/parking/passes/{project}/{plate}")
+@router.delete("/api/v1/parking/passes/{project}/{plate}")
 async def remove_passes(
     project: int, plate: str, request: Request, user: ListWriter, category: str | None = None
 ) -> dict[str, Any]:
@@ -99,7 +99,7 @@ async def remove_passes(
     return {"ended": ended}
 
 
-@router.post("/api/parking/guards")
+@router.post("/api/v1/parking/guards")
 async def put_guard(body: GuardInput, request: Request, user: ListWriter) -> dict[str, Any]:
     """Somebody who may use the panels at a project's lanes, with a PIN of 4 to 12 digits."""
     hub = request.app.state.hub
@@ -110,14 +110,14 @@ async def put_guard(body: GuardInput, request: Request, user: ListWriter) -> dic
     return {"number": body.number, "name": body.name}
 
 
-@router.get("/api/parking/lanes")
+@router.get("/api/v1/parking/lanes")
 async def lanes(project: int, request: Request, user: LaneReader) -> list[dict[str, Any]]:
     """A project's lanes as they stand."""
     async with request.app.state.hub.db.tx(user.scope) as tx:
         return [_row(row) for row in await parking.lanes(tx, project)]
 
 
-@router.get("/api/parking/stays")
+@router.get("/api/v1/parking/stays")
 async def stays(
     project: int,
     request: Request,
@@ -132,7 +132,7 @@ async def stays(
         return [_row(row) for row in await parking.stays(tx, project, state=state, plate=wanted, limit=limit)]
 
 
-@router.get("/api/d/lanes/{lane}")
+@router.get("/api/v1/d/lanes/{lane}")
 async def due(lane: LaneName, request: Request) -> dict[str, Any]:
     """What the vehicle at a lane owes now, for whoever scans its code; 404 `nothing_due` (K-25)."""
     db = request.app.state.hub.db
@@ -147,7 +147,7 @@ async def due(lane: LaneName, request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/api/d/lanes/{lane}/order")
+@router.post("/api/v1/d/lanes/{lane}/order")
 async def order(lane: LaneName, body: OrderInput, request: Request) -> dict[str, Any]:
     """An order over what is due; `fee_fen` is what the driver saw and is only compared (422 `fee_changed`)."""
     hub = request.app.state.hub

@@ -145,7 +145,7 @@ class Check:
         """Until the hub says that it has so many events of each stream."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            known = await self.play.technician.get(f"/api/fleet/boxes/{box}")
+            known = await self.play.technician.get(f"/api/v1/fleet/boxes/{box}")
             if all(known["streams"].get(stream, {"seq": 0})["seq"] >= seq for stream, seq in seqs.items()):
                 return
             await asyncio.sleep(LOOK_S)

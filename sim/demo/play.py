@@ -135,7 +135,7 @@ class Play:
         user = await self._log_in(number)
         project_id = self.projects[project.code]
         shift = await user.must(
-            "POST", "/api/counter/shifts", {"project": project_id, "terminal": TERMINAL, "float_fen": 20_000}
+            "POST", "/api/v1/counter/shifts", {"project": project_id, "terminal": TERMINAL, "float_fen": 20_000}
         )
         self.cashiers[project.code] = Cashier(user, project_id, shift["id"])
         self.rooms[project.code] = [room.code for room in project.rooms]

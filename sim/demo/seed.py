@@ -50,16 +50,16 @@ async def seed_sites(stage: Stage, world: World) -> Seeded:
         await _add_users(admin, [people[_FINANCE]])
         async with _as(stage, _FINANCE) as finance:
             for code, name in COMPANIES:
-                await finance.must("POST", "/api/estate/companies", {"code": code, "name": name})
+                await finance.must("POST", "/api/v1/estate/companies", {"code": code, "name": name})
             for project in world.projects:
                 body = {"company": project.company, "code": project.code, "name": project.name, "kind": project.kind}
-                found.projects[project.code] = (await finance.must("POST", "/api/estate/projects", body))["id"]
+                found.projects[project.code] = (await finance.must("POST", "/api/v1/estate/projects", body))["id"]
         await _add_users(admin, [user for user in world.users if user.number != _FINANCE])
     sites = [project for project in world.projects if project.box]
     async with _as(stage, TECHNICIAN) as technician:
         for project in sites:
             box = {"box": project.box, "project": found.projects[project.code]}
-            found.codes[project.box or ""] = (await technician.must("POST", "/api/fleet/boxes", box))["code"]
+            found.codes[project.box or ""] = (await technician.must("POST", "/api/v1/fleet/boxes", box))["code"]
     async with _as(stage, MANAGER) as manager:
         for project in sites:
             guards = [user for user in world.users if (user.role, user.at) == ("guard", project.code)]
@@ -80,7 +80,7 @@ async def plan_meters(
     """Tell the hub which meters hang on which bus; at every start, since the simulated gateways move."""
     meters = [{"number": number, "kind": "electric", "name": name} for number, name in names]
     body = {"box": box, "meters": meters, "buses": [bus.model_dump(mode="json") for bus in buses]}
-    await manager.must("PUT", f"/api/metering/plans/{project_id}", body)
+    await manager.must("PUT", f"/api/v1/metering/plans/{project_id}", body)
 
 
 async def claim(stage: Stage, box: str, code: str) -> None:
@@ -119,7 +119,7 @@ async def _add_users(admin: HubUser, users: Iterable[UserSeed]) -> None:
         body: dict[str, Any] = {"number": user.number, "name": user.name, "password": PASSWORD, "role": user.role}
         if user.at is not None:
             body["company" if user.at in companies else "project"] = user.at
-        await admin.must("POST", "/api/access/users", body)
+        await admin.must("POST", "/api/v1/access/users", body)
 
 
 async def _add_rooms(manager: HubUser, project_id: int, project: ProjectSeed) -> None:
@@ -134,12 +134,12 @@ async def _add_rooms(manager: HubUser, project_id: int, project: ProjectSeed) ->
         }
         for room in project.rooms
     ]
-    await manager.must("POST", "/api/estate/rooms", {"project": project_id, "rooms": rooms})
+    await manager.must("POST", "/api/v1/estate/rooms", {"project": project_id, "rooms": rooms})
     items = [{"code": code, "name": name, **_ITEMS[code]} for code, name in (("property", "物业费"), ("water", "水费"))]
     lines = [_line(room, line) for room in project.rooms for line in room.lines]
     for start in range(0, len(lines), _LINES_A_REQUEST):
         body = {"project": project_id, "items": items, "lines": lines[start : start + _LINES_A_REQUEST]}
-        await manager.must("POST", "/api/fees/lines", body)
+        await manager.must("POST", "/api/v1/fees/lines", body)
 
 
 def _line(room: RoomSeed, line: LineSeed) -> dict[str, Any]:
@@ -167,12 +167,12 @@ async def _add_site(
         "tariffs": {TARIFF_ID: TARIFF},
         "calendar": {"holidays": [], "makeup_workdays": [], "weekend_is_holiday_price": False},
     }
-    await manager.must("PUT", f"/api/parking/sites/{project_id}", site)
+    await manager.must("PUT", f"/api/v1/parking/sites/{project_id}", site)
     entries = [
         {"plate": plate, "category": "monthly", "start": "2026-01-01T00:00:00+08:00", "last": "2099-12-31T23:59:59+08:00"}
         for plate, _ in monthly
     ]
-    await manager.must("POST", "/api/parking/passes", {"project": project_id, "entries": entries})
+    await manager.must("POST", "/api/v1/parking/passes", {"project": project_id, "entries": entries})
     for guard in guards:
         body = {"project": project_id, "number": guard.number, "name": guard.name, "pin": PIN}
-        await manager.must("POST", "/api/parking/guards", body)
+        await manager.must("POST", "/api/v1/parking/guards", body)

@@ -20,14 +20,14 @@ class Phone:
     async def pay_at(self, lane: str, plate: str) -> bool:
         """Pay what the lane shows for this plate. False while there is nothing to pay or the hub cannot say."""
         try:
-            shown = await self.client.get(f"{self.base}/api/d/lanes/{lane}", timeout=5)
+            shown = await self.client.get(f"{self.base}/api/v1/d/lanes/{lane}", timeout=5)
             if not shown.is_success:
                 return False
             due = shown.json()
             if due.get("plate") != plate or not due.get("fee_fen"):
                 return False
             asked = {"stay": due["stay"], "fee_fen": due["fee_fen"]}
-            order = await self.client.post(f"{self.base}/api/d/lanes/{lane}/order", json=asked, timeout=5)
+            order = await self.client.post(f"{self.base}/api/v1/d/lanes/{lane}/order", json=asked, timeout=5)
         except httpx.HTTPError:
             return False
         if not order.is_success:

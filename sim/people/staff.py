@@ -80,7 +80,7 @@ class HubUser:
         self._csrf = ""
 
     async def login(self) -> None:
-        answer = await self.client.post("/api/login", json={"number": self._number, "password": self._password})
+        answer = await self.client.post("/api/v1/login", json={"number": self._number, "password": self._password})
         answer.raise_for_status()
         self._csrf = str(answer.json()["csrf"])
 
@@ -117,9 +117,9 @@ class Cashier:
 
     async def collect(self, code: str, twice: bool = False) -> bool:
         """Find the room by the digits of its code, take everything it owes in cash. `twice`: a second, impatient click (C-06)."""
-        found = await self.user.get("/api/estate/rooms", project=self.project, q=code.replace("-", ""))
+        found = await self.user.get("/api/v1/estate/rooms", project=self.project, q=code.replace("-", ""))
         room = next(one["id"] for one in found if one["code"] == code)
-        lines = await self.user.get("/api/counter/open-lines", project=self.project, room=room)
+        lines = await self.user.get("/api/v1/counter/open-lines", project=self.project, room=room)
         due = sum(line["due_fen"] for line in lines["lines"])
         if not due:
             return False
@@ -135,9 +135,9 @@ class Cashier:
             "terminal": TERMINAL,
             "key": key,
         }
-        first = await self.user.must("POST", "/api/counter/collect", body)
+        first = await self.user.must("POST", "/api/v1/counter/collect", body)
         self.taken[key] = due
         if twice:
-            second = await self.user.must("POST", "/api/counter/collect", body)
+            second = await self.user.must("POST", "/api/v1/counter/collect", body)
             self.doubled += first["receipt"] != second["receipt"]
         return True

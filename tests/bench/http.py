@@ -18,7 +18,7 @@ class Browser:
         self._pipe: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def log_in(self, number: str, password: str) -> None:
-        found = await self.post("/api/login", {"number": number, "password": password})
+        found = await self.post("/api/v1/login", {"number": number, "password": password})
         self._csrf = found["csrf"]
 
     async def post(self, path: str, body: object) -> Any:

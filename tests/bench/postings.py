@@ -175,7 +175,7 @@ class Cashier:
         browser = Browser(console)
         await browser.log_in(f"web-{number}", PASSWORD)
         project = FIRST_PROJECT + number
-        opened = await browser.post("/api/counter/shifts", {"project": project, "terminal": f"网页 {number}", "float_fen": 0})
+        opened = await browser.post("/api/v1/counter/shifts", {"project": project, "terminal": f"网页 {number}", "float_fen": 0})
         return cls(browser, project, opened["id"], lines)
 
     async def collect(self, count: int) -> None:
@@ -184,7 +184,7 @@ class Cashier:
             body = {"project": self.project, "room": room, "line_ids": [line], "tender": "cash", "tendered_fen": FEE_FEN,
                     "expected_total_fen": FEE_FEN, "key": f"web-{line:08d}", "shift": self.shift,
                     "terminal": f"网页 {self.project - FIRST_PROJECT}"}  # fmt: skip
-            await self.browser.post("/api/counter/collect", body)
+            await self.browser.post("/api/v1/counter/collect", body)
 
 
 def _under_pgbench(postgres: Postgres, database: str, folder: Path, script: str, seconds: int) -> float:

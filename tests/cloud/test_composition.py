@@ -79,11 +79,11 @@ async def test_a_driver_pays_by_phone(hub_client, box):
     box.add(came(), owes(90))
     await send(hub.db, box)
     hub.settings = hub.settings.model_copy(update={"pay_sim_key": KEY.public_key().public_bytes_raw().hex()})
-    due = (await hub_client.get("/api/d/lanes/fq-n-out")).json()
+    due = (await hub_client.get("/api/v1/d/lanes/fq-n-out")).json()
     assert (due["stay"], due["fee_fen"]) == ("s1", 700)
-    wrong = await hub_client.post("/api/d/lanes/fq-n-out/order", json={"stay": "s1", "fee_fen": 1})
+    wrong = await hub_client.post("/api/v1/d/lanes/fq-n-out/order", json={"stay": "s1", "fee_fen": 1})
     assert wrong.status_code in (409, 422)
-    order = (await hub_client.post("/api/d/lanes/fq-n-out/order", json={"stay": "s1", "fee_fen": 700})).json()
+    order = (await hub_client.post("/api/v1/d/lanes/fq-n-out/order", json={"stay": "s1", "fee_fen": 700})).json()
     notice = {
         "order": order["order"], "amount_fen": order["amount_fen"], "merchant": "sim-merchant", "state": "paid",
         "provider_no": "P1", "at": iso(NOON),

@@ -224,7 +224,7 @@ class HubClient(httpx.AsyncClient):
         """Make a person with this role at a project (its company is found), a company or the whole group; log in; their id."""
         number = number or f"{role.replace('_', '-')[:14]}-{project or company or 0}"
         made = await add_person(self.hub, number, role, company, project)
-        answer = await self.post("/api/login", json={"number": number, "password": PASSWORD})
+        answer = await self.post("/api/v1/login", json={"number": number, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         self.headers["x-csrf-token"] = answer.json()["csrf"]
         return made

@@ -59,9 +59,9 @@ def descendants(place: Path) -> list[str]:
 def projects(port: int) -> str:
     """What the hub knows of projects, asked as headquarters."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
-        csrf = client.post("/api/login", json={"number": "1001", "password": "menfang-demo-1"}).json()["csrf"]
+        csrf = client.post("/api/v1/login", json={"number": "1001", "password": "menfang-demo-1"}).json()["csrf"]
         assert csrf
-        return client.get("/api/estate/projects").text
+        return client.get("/api/v1/estate/projects").text
 
 
 def test_ctrl_c_and_kill_leave_nothing_and_the_data_stays() -> None:

@@ -53,7 +53,7 @@ async def snapshot(admin) -> list[object]:
 
 async def test_a_form_with_another_companys_ids_changes_nothing_there(hub_client, worlds, money_admin):
     await hub_client.log_in("cashier", project=11)
-    mine = (await hub_client.post("/api/counter/shifts", json={"project": 11, "terminal": "窗口 1"})).json()["id"]
+    mine = (await hub_client.post("/api/v1/counter/shifts", json={"project": 11, "terminal": "窗口 1"})).json()["id"]
     here = {"shift": mine, "terminal": "窗口 1"}
     before = await snapshot(money_admin)
     for body, code in (
@@ -64,9 +64,9 @@ async def test_a_form_with_another_companys_ids_changes_nothing_there(hub_client
         (collect(worlds, project=21, room=201, line_ids=worlds["lines"]), "no_shift"),
         (collect(worlds), "no_shift"),
     ):
-        answer = await hub_client.post("/api/counter/collect", json=body)
+        answer = await hub_client.post("/api/v1/counter/collect", json=body)
         assert (answer.status_code in (404, 422), answer.json()["code"]) == (True, code), answer.text
-    for path in ("/api/counter/open-lines?project=21&room=201", "/api/counter/open-lines?project=11&room=201"):
+    for path in ("/api/v1/counter/open-lines?project=21&room=201", "/api/v1/counter/open-lines?project=11&room=201"):
         assert (await hub_client.get(path)).status_code == 404
     assert await snapshot(money_admin) == before
 
@@ -86,20 +86,20 @@ async def test_a_manager_cannot_reach_into_another_company(hub_client, worlds, m
         "last": "2026-12-31T00:00:00+08:00",
     }
     for method, path, body in (
-        ("POST", "/api/estate/rooms", {"project": 21, "rooms": [{"code": "1"}]}),
-        ("POST", "/api/fees/lines", {"project": 21, "lines": [lines]}),
-        ("POST", "/api/fees/lines", {"project": 11, "lines": [lines]}),
-        ("PUT", "/api/parking/sites/21", site | {"box": FAR_BOX}),
-        ("PUT", "/api/parking/sites/11", site | {"box": FAR_BOX}),
-        ("POST", "/api/parking/passes", {"project": 21, "entries": [entry]}),
-        ("POST", "/api/parking/guards", {"project": 21, "number": "1", "name": "x", "pin": "2468"}),
-        ("PUT", "/api/metering/plans/21", plan | {"box": FAR_BOX}),
-        ("PUT", "/api/metering/plans/11", plan | {"box": FAR_BOX}),
+        ("POST", "/api/v1/estate/rooms", {"project": 21, "rooms": [{"code": "1"}]}),
+        ("POST", "/api/v1/fees/lines", {"project": 21, "lines": [lines]}),
+        ("POST", "/api/v1/fees/lines", {"project": 11, "lines": [lines]}),
+        ("PUT", "/api/v1/parking/sites/21", site | {"box": FAR_BOX}),
+        ("PUT", "/api/v1/parking/sites/11", site | {"box": FAR_BOX}),
+        ("POST", "/api/v1/parking/passes", {"project": 21, "entries": [entry]}),
+        ("POST", "/api/v1/parking/guards", {"project": 21, "number": "1", "name": "x", "pin": "2468"}),
+        ("PUT", "/api/v1/metering/plans/21", plan | {"box": FAR_BOX}),
+        ("PUT", "/api/v1/metering/plans/11", plan | {"box": FAR_BOX}),
     ):
         answer = await hub_client.request(method, path, json=body)
         assert answer.status_code in (404, 409, 422), (path, answer.text)
         assert answer.json()["code"] != "bad_input", answer.text
-    for path in ("/api/metering/latest?project=21", "/api/parking/stays?project=21", "/api/parking/lanes?project=21"):
+    for path in ("/api/v1/metering/latest?project=21", "/api/v1/parking/stays?project=21", "/api/v1/parking/lanes?project=21"):
         answer = await hub_client.get(path)
         assert answer.status_code == 404 or answer.json() == [], path
     assert await snapshot(money_admin) == before
@@ -109,26 +109,26 @@ async def test_a_technician_cannot_adopt_a_box_for_another_company(hub_client, w
     await hub_client.log_in("technician", company=1)
     before = await snapshot(money_admin)
     for body in ({"box": "new-box-1", "project": 21}, {"box": FAR_BOX, "project": 11}):
-        assert (await hub_client.post("/api/fleet/boxes", json=body)).status_code in (404, 409)
-    assert (await hub_client.get(f"/api/fleet/boxes/{FAR_BOX}")).status_code == 404
-    assert (await hub_client.post(f"/api/fleet/boxes/{FAR_BOX}/release", json={"reason": "试试"})).status_code == 404
-    assert FAR_BOX not in (await hub_client.get("/api/fleet/boxes")).text
+        assert (await hub_client.post("/api/v1/fleet/boxes", json=body)).status_code in (404, 409)
+    assert (await hub_client.get(f"/api/v1/fleet/boxes/{FAR_BOX}")).status_code == 404
+    assert (await hub_client.post(f"/api/v1/fleet/boxes/{FAR_BOX}/release", json={"reason": "试试"})).status_code == 404
+    assert FAR_BOX not in (await hub_client.get("/api/v1/fleet/boxes")).text
     assert await snapshot(money_admin) == before
 
 
 async def test_a_receipt_of_another_company_is_not_found(hub_client, worlds):
     async with hub_client.another() as other:
         await other.log_in("cashier", project=21)
-        opened = (await other.post("/api/counter/shifts", json={"project": 21, "terminal": "窗口 3"})).json()["id"]
+        opened = (await other.post("/api/v1/counter/shifts", json={"project": 21, "terminal": "窗口 3"})).json()["id"]
         body = collect(worlds, project=21, room=201, line_ids=worlds["lines"], shift=opened, terminal="窗口 3")
-        made = (await other.post("/api/counter/collect", json=body)).json()["receipt"]
-        assert (await other.get(f"/api/counter/receipts/{made}")).status_code == 200
+        made = (await other.post("/api/v1/counter/collect", json=body)).json()["receipt"]
+        assert (await other.get(f"/api/v1/counter/receipts/{made}")).status_code == 200
     await hub_client.log_in("hq_finance")
-    assert (await hub_client.get(f"/api/counter/receipts/{made}")).status_code == 200
+    assert (await hub_client.get(f"/api/v1/counter/receipts/{made}")).status_code == 200
     async with hub_client.another() as near:
         await near.log_in("sub_manager", company=1)
-        assert (await near.get(f"/api/counter/receipts/{made}")).status_code == 404
-        assert (await near.get(f"/api/counter/receipts/{made}.pdf")).status_code == 404
+        assert (await near.get(f"/api/v1/counter/receipts/{made}")).status_code == 404
+        assert (await near.get(f"/api/v1/counter/receipts/{made}.pdf")).status_code == 404
 
 
 STRANGE = ("0", "-1", str(2**31), str(2**63), str(10**30), "%00", "%27%3B--", "%F0%9F%92%A3", "..", "x" * 300)

@@ -14,22 +14,22 @@ from tests.support.hub import PASSWORD
 
 
 async def attempt(client, number: str, password: str) -> tuple[int, str]:
-    answer = await client.post("/api/login", json={"number": number, "password": password})
+    answer = await client.post("/api/v1/login", json={"number": number, "password": password})
     return answer.status_code, answer.json().get("code", "ok")
 
 
 async def test_who_logs_in_is_known_until_they_log_out(hub_client):
     made = await hub_client.log_in("cashier", project=11)
-    me = (await hub_client.get("/api/me")).json()
+    me = (await hub_client.get("/api/v1/me")).json()
     assert (me["id"], me["roles"], me["number"]) == (made, ["cashier"], "cashier-11")
     assert "counter.collect" in me["permissions"]
-    assert (await hub_client.post("/api/logout")).status_code == 204
-    assert (await hub_client.get("/api/me")).status_code == 401
+    assert (await hub_client.post("/api/v1/logout")).status_code == 204
+    assert (await hub_client.get("/api/v1/me")).status_code == 401
 
 
 async def test_the_cookie_is_closed_to_scripts_and_other_sites(hub_client):
     await hub_client.log_in("cashier", project=11)
-    answer = await hub_client.post("/api/login", json={"number": "cashier-11", "password": PASSWORD})
+    answer = await hub_client.post("/api/v1/login", json={"number": "cashier-11", "password": PASSWORD})
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
@@ -87,12 +87,12 @@ async def test_a_session_ends_after_thirty_idle_minutes_and_after_twelve_hours(h
     clock = hub_client.hub.clock
     for _ in range(28):
         clock.time += timedelta(minutes=25)
-        assert (await hub_client.get("/api/me")).status_code == 200
+        assert (await hub_client.get("/api/v1/me")).status_code == 200
     clock.time += timedelta(minutes=25)
-    assert (await hub_client.get("/api/me")).status_code == 401
+    assert (await hub_client.get("/api/v1/me")).status_code == 401
     await hub_client.log_in("cashier", project=12)
     clock.time += timedelta(minutes=31)
-    assert (await hub_client.get("/api/me")).status_code == 401
+    assert (await hub_client.get("/api/v1/me")).status_code == 401
 
 
 async def test_a_writing_request_needs_the_sessions_token(hub_client):
@@ -101,31 +101,31 @@ async def test_a_writing_request_needs_the_sessions_token(hub_client):
     good = hub_client.headers.pop("x-csrf-token")
     for token in (None, "", "wrong", good[:-1]):
         headers = {} if token is None else {"x-csrf-token": token}
-        answer = await hub_client.post("/api/estate/companies", json=body, headers=headers)
+        answer = await hub_client.post("/api/v1/estate/companies", json=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "bad_csrf")
-    assert (await hub_client.post("/api/estate/companies", json=body, headers={"x-csrf-token": good})).status_code == 200
+    assert (await hub_client.post("/api/v1/estate/companies", json=body, headers={"x-csrf-token": good})).status_code == 200
 
 
 async def test_disabling_a_person_ends_their_sessions_at_once(hub_client):
     """Y-03"""
     async with hub_client.another() as guard:
         made = await guard.log_in("guard", project=11)
-        assert (await guard.get("/api/me")).status_code == 200
+        assert (await guard.get("/api/v1/me")).status_code == 200
         await hub_client.log_in("project_manager", project=11)
-        answer = await hub_client.post(f"/api/access/users/{made}/disable", json={"reason": "离职"})
+        answer = await hub_client.post(f"/api/v1/access/users/{made}/disable", json={"reason": "离职"})
         assert answer.status_code == 204, answer.text
-        assert (await guard.get("/api/me")).status_code == 401
+        assert (await guard.get("/api/v1/me")).status_code == 401
         assert await attempt(guard, "guard-11", PASSWORD) == (401, "wrong_login")
 
 
 async def test_a_new_password_ends_all_sessions(hub_client):
     await hub_client.log_in("cashier", project=11)
-    wrong = await hub_client.post("/api/me/password", json={"old": "not-this-one", "new": "another-horse-2"})
+    wrong = await hub_client.post("/api/v1/me/password", json={"old": "not-this-one", "new": "another-horse-2"})
     assert (wrong.status_code, wrong.json()["code"]) == (403, "wrong_password")
-    weak = await hub_client.post("/api/me/password", json={"old": PASSWORD, "new": "1234567890"})
+    weak = await hub_client.post("/api/v1/me/password", json={"old": PASSWORD, "new": "1234567890"})
     assert (weak.status_code, weak.json()["code"]) == (422, "weak_password")
-    assert (await hub_client.post("/api/me/password", json={"old": PASSWORD, "new": "another-horse-2"})).status_code == 204
-    assert (await hub_client.get("/api/me")).status_code == 401
+    assert (await hub_client.post("/api/v1/me/password", json={"old": PASSWORD, "new": "another-horse-2"})).status_code == 204
+    assert (await hub_client.get("/api/v1/me")).status_code == 401
     assert await attempt(hub_client, "cashier-11", PASSWORD) == (401, "wrong_login")
     assert (await attempt(hub_client, "cashier-11", "another-horse-2"))[0] == 200
 

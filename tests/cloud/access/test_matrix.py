@@ -11,10 +11,10 @@ PUBLIC = {
     "GET /": "leads to the first page or to log in",
     "GET /login": "the log-in page itself",
     "POST /login": "the log-in page itself",
-    "POST /api/login": "logging in",
+    "POST /api/v1/login": "logging in",
     "POST /pay/simulated/notice": "signed by the provider (C-15)",
-    "GET /api/d/lanes/{lane}": "a driver without an account (U-12)",
-    "POST /api/d/lanes/{lane}/order": "a driver without an account (U-12)",
+    "GET /api/v1/d/lanes/{lane}": "a driver without an account (U-12)",
+    "POST /api/v1/d/lanes/{lane}/order": "a driver without an account (U-12)",
     "GET /d/{lane}": "a driver without an account (U-12)",
     "GET /r/{book}/{number}/{code}": "anybody with a receipt in hand checks it (C-09)",
     "GET /health": "whether the process answers",
@@ -96,7 +96,7 @@ async def test_nobody_gets_nothing(hub_client):
             continue
         for headers in ({}, {"cookie": "gh_session=forged", "x-csrf-token": "forged"}):
             answer = await hub_client.request(one.method, one.address, headers=headers, **_body(one))
-            if one.path.startswith("/api/"):
+            if one.path.startswith("/api/v1/"):
                 assert answer.status_code == 401, one
                 assert answer.headers["content-type"] == "application/problem+json"
             else:
@@ -142,13 +142,13 @@ async def test_a_permission_holds_only_where_its_role_does(hub_client, money_adm
     await add_person(hub_client.hub, "two-hats", "project_manager", 1, 12)
     await hub_client.log_in("cashier", project=11, number="two-hats")
     shift = {"terminal": "窗口 1", "float_fen": 0}
-    assert (await hub_client.post("/api/counter/shifts", json={"project": 12, **shift})).status_code == 404
-    assert (await hub_client.post("/api/counter/shifts", json={"project": 11, **shift})).status_code == 200
-    seen = {one["id"] for one in (await hub_client.get("/api/estate/projects")).json()}
+    assert (await hub_client.post("/api/v1/counter/shifts", json={"project": 12, **shift})).status_code == 404
+    assert (await hub_client.post("/api/v1/counter/shifts", json={"project": 11, **shift})).status_code == 200
+    seen = {one["id"] for one in (await hub_client.get("/api/v1/estate/projects")).json()}
     assert seen == {11, 12}
     rooms = {"project": 11, "rooms": [{"code": "9-9-9"}]}
-    assert (await hub_client.post("/api/estate/rooms", json=rooms)).status_code == 404
-    assert (await hub_client.post("/api/estate/rooms", json=rooms | {"project": 12})).status_code == 200
+    assert (await hub_client.post("/api/v1/estate/rooms", json=rooms)).status_code == 404
+    assert (await hub_client.post("/api/v1/estate/rooms", json=rooms | {"project": 12})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,4 @@ async def test_a_permission_holds_only_where_its_role_does(hub_client, money_adm
 async def test_a_scope_covers_its_subtree(hub_client, role, place, seen):
     """Y-01"""
     await hub_client.log_in(role, **place)
-    assert {one["id"] for one in (await hub_client.get("/api/estate/projects")).json()} == seen
+    assert {one["id"] for one in (await hub_client.get("/api/v1/estate/projects")).json()} == seen

@@ -11,7 +11,7 @@ GOOD = {"number": "9001", "name": "新来的", "password": "a-long-pass-1"}
 
 
 async def add(client, **more) -> tuple[int, str]:
-    answer = await client.post("/api/access/users", json=GOOD | more)
+    answer = await client.post("/api/v1/access/users", json=GOOD | more)
     return answer.status_code, answer.json().get("code", "ok")
 
 
@@ -51,7 +51,7 @@ async def test_a_new_person_can_log_in_and_a_number_belongs_to_one(hub_client):
     assert await add(hub_client, role="cashier", project="xy") == (409, "number_taken")
     assert await add(hub_client, role="cashier", project="xy", number="9002", password="1234567890") == (422, "weak_password")
     async with hub_client.another() as other:
-        answer = await other.post("/api/login", json={"number": "9001", "password": GOOD["password"]})
+        answer = await other.post("/api/v1/login", json={"number": "9001", "password": GOOD["password"]})
         assert answer.json()["roles"] == ["cashier"]
 
 
@@ -61,10 +61,10 @@ async def test_people_of_another_company_are_not_seen_or_disabled(hub_client):
         theirs = await other.log_in("cashier", project=21)
         head = await other.log_in("hq_auditor", number="auditor")
     await hub_client.log_in("sub_manager", company=1)
-    seen = {one["number"] for one in (await hub_client.get("/api/access/users")).json()}
+    seen = {one["number"] for one in (await hub_client.get("/api/v1/access/users")).json()}
     assert seen == {"sub-manager-1"}
     for one in (theirs, head, 999):
-        answer = await hub_client.post(f"/api/access/users/{one}/disable", json={"reason": "试试"})
+        answer = await hub_client.post(f"/api/v1/access/users/{one}/disable", json={"reason": "试试"})
         assert answer.status_code == 404
 
 
@@ -74,7 +74,7 @@ async def test_nobody_disables_those_above_or_themselves(hub_client):
         peer = await other.log_in("project_manager", project=11, number="peer")
     own = await hub_client.log_in("project_manager", project=11)
     for one, status in ((above, 404), (peer, 403), (own, 422)):
-        answer = await hub_client.post(f"/api/access/users/{one}/disable", json={"reason": "试试"})
+        answer = await hub_client.post(f"/api/v1/access/users/{one}/disable", json={"reason": "试试"})
         assert answer.status_code == status, answer.text
 
 
@@ -82,7 +82,7 @@ async def test_the_log_keeps_who_did_what_and_names_only_as_digests(hub_client, 
     """Y-13"""
     await hub_client.log_in("hq_admin")
     await add(hub_client, role="cashier", project="fq", phone="13812345678")
-    rows = (await hub_client.get("/api/access/audit", params={"q": "user.create"})).json()
+    rows = (await hub_client.get("/api/v1/access/audit", params={"q": "user.create"})).json()
     assert [(row["number"], row["chain"], row["seq"]) for row in rows] == [("hq-admin-0", "project 11", 1)]
     assert "9001" in rows[0]["after"]
     assert "新来的" not in str(rows)

@@ -267,12 +267,12 @@ async def test_a_cashiers_word_is_no_provider(money_db, hub_client, method):
     async with money_db.tx(EAST) as tx:
         lines = await bill(tx, line(101, 22_500))
     await hub_client.log_in("cashier", project=11)
-    opened = (await hub_client.post("/api/counter/shifts", json={"project": 11, "terminal": "窗口 1"})).json()
+    opened = (await hub_client.post("/api/v1/counter/shifts", json={"project": 11, "terminal": "窗口 1"})).json()
     body = {"project": 11, "room": 101, "line_ids": lines, "expected_total_fen": 22_500, "shift": opened["id"]}
     body |= {"terminal": "窗口 1"}
     one = {"tender": method, "tendered_fen": 22_500, "reference": "4200001"}
     mixed = {"tenders": [{"method": method, "tendered_fen": 22_500, "reference": "4200001"}]}
     for tender in (one, mixed):
-        answer = await hub_client.post("/api/counter/collect", json=body | tender | {"key": "key-0001"})
+        answer = await hub_client.post("/api/v1/counter/collect", json=body | tender | {"key": "key-0001"})
         assert (answer.status_code, answer.json()["code"]) == (422, "bad_input")
     assert (await counts(money_db))["counter"] == 0

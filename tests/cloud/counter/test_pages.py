@@ -181,7 +181,7 @@ async def test_anybody_may_check_a_paper_receipt(hub, hub_client):
     await ready(hub, hub_client)
     done = await hub_client.post("/desk/collect", data=await opened(hub_client))
     number = re.search(r"done=(\d+)", done.headers["location"])[1]
-    facts = (await hub_client.get(f"/api/counter/receipts/{number}")).json()
+    facts = (await hub_client.get(f"/api/v1/counter/receipts/{number}")).json()
     code = facts["check_code"].replace("-", "")
     async with hub_client.another() as owner:
         page = await owner.get(f"/r/FQ-B/1/{code}")

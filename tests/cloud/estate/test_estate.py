@@ -17,13 +17,13 @@ ROOMS = [
 @pytest.fixture
 async def manager(hub_client):
     await hub_client.log_in("project_manager", project=12)
-    answer = await hub_client.post("/api/estate/rooms", json={"project": 12, "rooms": ROOMS})
+    answer = await hub_client.post("/api/v1/estate/rooms", json={"project": 12, "rooms": ROOMS})
     assert answer.json() == {"added": 3, "known": 0}
     return hub_client
 
 
 async def find(client, q: str, **more) -> list[str]:
-    answer = await client.get("/api/estate/rooms", params={"q": q, "project": 12} | more)
+    answer = await client.get("/api/v1/estate/rooms", params={"q": q, "project": 12} | more)
     assert answer.status_code == 200, answer.text
     return [one["code"] for one in answer.json()]
 
@@ -66,11 +66,11 @@ async def test_a_room_is_found_by_its_car(hub_client, typed, code):
 async def test_the_same_rooms_again_add_nothing_and_new_ones_do(manager, money_admin):
     """O-20"""
     before = money_admin.fetch("SELECT count(*) FROM owners")
-    answer = await manager.post("/api/estate/rooms", json={"project": 12, "rooms": ROOMS})
+    answer = await manager.post("/api/v1/estate/rooms", json={"project": 12, "rooms": ROOMS})
     assert answer.json() == {"added": 0, "known": 3}
     assert money_admin.fetch("SELECT count(*) FROM owners") == before
     more = [*ROOMS, {"code": "3-1-504", "building": "3"}]
-    assert (await manager.post("/api/estate/rooms", json={"project": 12, "rooms": more})).json() == {"added": 1, "known": 3}
+    assert (await manager.post("/api/v1/estate/rooms", json={"project": 12, "rooms": more})).json() == {"added": 1, "known": 3}
 
 
 @pytest.mark.parametrize(
@@ -84,25 +84,25 @@ async def test_one_bad_room_refuses_all(manager, money_admin, bad):
     """O-20: all or nothing"""
     before = money_admin.fetch("SELECT count(*) FROM rooms")
     rooms = [{"code": "new-1"}, {"code": "3-1-502"}, bad]
-    answer = await manager.post("/api/estate/rooms", json={"project": 12, "rooms": rooms})
+    answer = await manager.post("/api/v1/estate/rooms", json={"project": 12, "rooms": rooms})
     assert answer.status_code == 422, answer.text
     assert money_admin.fetch("SELECT count(*) FROM rooms") == before
 
 
 async def test_five_thousand_rooms_at_once_and_no_more(manager):
     rooms = [{"code": f"{number}", "building": f"{number % 40}", "owner": "某", "pinyin": "m"} for number in range(5001)]
-    assert (await manager.post("/api/estate/rooms", json={"project": 12, "rooms": rooms})).status_code == 422
-    answer = await manager.post("/api/estate/rooms", json={"project": 12, "rooms": rooms[:5000]})
+    assert (await manager.post("/api/v1/estate/rooms", json={"project": 12, "rooms": rooms})).status_code == 422
+    answer = await manager.post("/api/v1/estate/rooms", json={"project": 12, "rooms": rooms[:5000]})
     assert answer.json() == {"added": 5000, "known": 0}
 
 
 async def test_rooms_and_projects_of_others_do_not_exist(manager):
     """0.6"""
     for project in (21, 11, 999):
-        answer = await manager.post("/api/estate/rooms", json={"project": project, "rooms": [{"code": "1"}]})
+        answer = await manager.post("/api/v1/estate/rooms", json={"project": project, "rooms": [{"code": "1"}]})
         assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
         assert await find(manager, "业主", project=project) == []
-    everywhere = await manager.get("/api/estate/rooms", params={"q": "业主", "limit": 100})
+    everywhere = await manager.get("/api/v1/estate/rooms", params={"q": "业主", "limit": 100})
     assert {one["project"] for one in everywhere.json()} == {12}
 
 
@@ -110,7 +110,7 @@ async def test_who_may_not_read_owners_sees_rooms_without_names(manager):
     """Matrix: a meter reader sees rooms, not owners."""
     async with manager.another() as reader:
         await reader.log_in("meter_reader", project=12)
-        (found,) = (await reader.get("/api/estate/rooms", params={"q": "31502", "project": 12})).json()
+        (found,) = (await reader.get("/api/v1/estate/rooms", params={"q": "31502", "project": 12})).json()
         assert (found["code"], found["owner"], found["phone_tail"]) == ("3-1-502", None, "")
 
 
@@ -119,7 +119,7 @@ async def test_companies_and_projects(hub_client):
     await hub_client.log_in("hq_finance")
 
     async def post(path: str, **body) -> tuple[int, object]:
-        answer = await hub_client.post(f"/api/estate/{path}", json=body)
+        answer = await hub_client.post(f"/api/v1/estate/{path}", json=body)
         return answer.status_code, answer.json().get("code") or answer.json()["id"]
 
     status, made = await post("companies", code="hn", name="华南公司")
@@ -131,7 +131,7 @@ async def test_companies_and_projects(hub_client):
     assert await post("projects", company="hd", code="nh", name="南湖里", kind="mall") == (409, "code_taken")
     assert await post("projects", company="zz", code="nn", name="南湖里", kind="mall") == (404, "company_not_found")
     assert (await post("projects", company="hn", code="nn", name="南湖里", kind="castle"))[0] == 422
-    seen = (await hub_client.get("/api/estate/projects")).json()
+    seen = (await hub_client.get("/api/v1/estate/projects")).json()
     assert {"id": project, "code": "nh", "name": "南湖里", "kind": "mall", "company_id": made, "company_name": "华南公司"} in seen
 
 

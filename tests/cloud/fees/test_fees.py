@@ -34,10 +34,10 @@ async def test_a_project_changes_no_item_that_others_bill_by(money_db, hub_clien
     await hub_client.log_in("project_manager", project=12)
     same = {"code": "property", "name": "物业费", "category": "recurring", "held_for_others": False, "part_payment": True}
     same |= {"allocation_priority": 10, "print_order": 10}
-    answer = await hub_client.post("/api/fees/lines", json={"project": 12, "items": [same], "lines": []})
+    answer = await hub_client.post("/api/v1/fees/lines", json={"project": 12, "items": [same], "lines": []})
     assert answer.status_code == 200, answer.text
     for change in ({"held_for_others": True}, {"part_payment": False}, {"name": "代收", "category": "agency"}):
-        answer = await hub_client.post("/api/fees/lines", json={"project": 12, "items": [same | change], "lines": []})
+        answer = await hub_client.post("/api/v1/fees/lines", json={"project": 12, "items": [same | change], "lines": []})
         assert (answer.status_code, answer.json()["code"]) == (409, "item_differs")
     async with money_db.tx(EAST) as tx:
         row = await tx.fetch_one("SELECT name, held_for_others, part_payment FROM fee_items WHERE code = 'property'", ())

@@ -22,20 +22,20 @@ Listening = Callable[[], AbstractAsyncContextManager["asyncio.Queue[tuple[str, d
 
 async def test_a_technician_registers_a_box_of_his_project(hub: Hub, hub_client: HubClient) -> None:
     await hub_client.log_in("technician", project=11)
-    answer = await hub_client.post("/api/fleet/boxes", json={"box": BOX, "project": 11})
+    answer = await hub_client.post("/api/v1/fleet/boxes", json={"box": BOX, "project": 11})
     assert answer.status_code == 200
     assert answer.json()["box"] == BOX and re.fullmatch(r"([A-Z2-9]{4}-){3}[A-Z2-9]{4}", answer.json()["code"])
-    answer = await hub_client.post("/api/fleet/boxes", json={"box": "other-01", "project": 21})
+    answer = await hub_client.post("/api/v1/fleet/boxes", json={"box": "other-01", "project": 21})
     assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
-    answer = await hub_client.post("/api/fleet/boxes", json={"box": "Bad Name", "project": 11})
+    answer = await hub_client.post("/api/v1/fleet/boxes", json={"box": "Bad Name", "project": 11})
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_box_id")
 
 
 async def test_others_may_not(hub: Hub, hub_client: HubClient) -> None:
-    assert (await hub_client.post("/api/fleet/boxes", json={"box": BOX, "project": 11})).status_code == 401
+    assert (await hub_client.post("/api/v1/fleet/boxes", json={"box": BOX, "project": 11})).status_code == 401
     await hub_client.log_in("cashier", project=11)
-    assert (await hub_client.post("/api/fleet/boxes", json={"box": BOX, "project": 11})).status_code == 403
-    assert (await hub_client.get("/api/fleet/boxes")).status_code == 403
+    assert (await hub_client.post("/api/v1/fleet/boxes", json={"box": BOX, "project": 11})).status_code == 403
+    assert (await hub_client.get("/api/v1/fleet/boxes")).status_code == 403
 
 
 async def test_the_list_shows_state_streams_queue_and_bad_messages(hub: Hub, hub_client: HubClient) -> None:
@@ -49,15 +49,15 @@ async def test_the_list_shows_state_streams_queue_and_bad_messages(hub: Hub, hub
     assert await sessions.write() == 1
     await store.count_bad(hub.db, BOX, "bad_batch", b"\x00", hub.clock.now())
     await hub_client.log_in("technician", company=1)
-    rows = (await hub_client.get("/api/fleet/boxes")).json()
+    rows = (await hub_client.get("/api/v1/fleet/boxes")).json()
     assert [(row["box"], row["state"]) for row in rows] == [(BOX, "online"), ("south-01", "never")]
     found = rows[0]
     assert (found["queue"], found["health"]["version"], found["bad_messages"]) == ({"money": 7, "series": 2}, "0.1.0", 1)
     assert (found["streams"]["money"]["seq"], found["streams"]["money"]["hash"]) == (2, box.money.tip)
-    one = (await hub_client.get(f"/api/fleet/boxes/{BOX}")).json()
+    one = (await hub_client.get(f"/api/v1/fleet/boxes/{BOX}")).json()
     assert [(row["code"], row["count"]) for row in one["bad"]] == [("bad_batch", 1)]
     assert [row["what"] for row in one["notes"]] == ["code_issued"]
-    assert (await hub_client.get("/api/fleet/boxes/xiyu-01")).status_code == 404
+    assert (await hub_client.get("/api/v1/fleet/boxes/xiyu-01")).status_code == 404
 
 
 async def test_a_box_grows_late_and_then_silent(hub: Hub, hub_client: HubClient, clock: StepClock, listening: Listening) -> None:
@@ -72,7 +72,7 @@ async def test_a_box_grows_late_and_then_silent(hub: Hub, hub_client: HubClient,
         await sessions.heard(BOX, decode_beat(FakeBox(BOX).beat()), "mqtts://127.0.0.1")
         await sessions.write()
         clock.time = now
-        state: str = (await hub_client.get("/api/fleet/boxes")).json()[0]["state"]
+        state: str = (await hub_client.get("/api/v1/fleet/boxes")).json()[0]["state"]
         return state
 
     watch = Sessions(hub.db, hub.clock)
@@ -96,7 +96,7 @@ async def test_a_box_that_holds_another_chain_head_is_an_alarm(hub: Hub, hub_cli
     for conflicts in (0, 1, 1, 2, 0, 1):
         await sessions.heard(BOX, decode_beat(FakeBox(BOX).beat(witness_conflicts=conflicts)), "mqtts://127.0.0.1")
     await hub_client.log_in("technician", project=11)
-    notes = (await hub_client.get(f"/api/fleet/boxes/{BOX}")).json()["notes"]
+    notes = (await hub_client.get(f"/api/v1/fleet/boxes/{BOX}")).json()["notes"]
     assert [row["detail"]["conflicts"] for row in notes if row["what"] == "witness_conflict"] == [1, 2, 1]
 
 
@@ -107,7 +107,7 @@ async def test_what_was_refused_is_listed_with_its_line(hub: Hub, hub_client: Hu
     await ingest(hub.db, BOX, box.money.batch(), Handlers(), hub.clock.now())
     await store.count_bad(hub.db, "ghost-01", "unknown_box", b"\x00", hub.clock.now())
     await hub_client.log_in("technician", project=11)
-    found = (await hub_client.get("/api/fleet/refused")).json()
+    found = (await hub_client.get("/api/v1/fleet/refused")).json()
     assert [(row["box"], row["seq"], row["code"], row["raw"]) for row in found["events"]] == [
         (BOX, 1, "unknown_kind", box.money.lines[0].decode())
     ]
@@ -123,11 +123,11 @@ async def test_quarantine_is_lifted_with_a_reason(hub: Hub, hub_client: HubClien
     for one in (box, clone):
         await ingest(hub.db, BOX, one.money.batch(), Handlers(), hub.clock.now())
     await hub_client.log_in("technician", project=11)
-    assert (await hub_client.get("/api/fleet/boxes")).json()[0]["quarantined"] == "fork"
-    assert (await hub_client.post(f"/api/fleet/boxes/{BOX}/release", json={})).status_code == 422
-    answer = await hub_client.post(f"/api/fleet/boxes/{BOX}/release", json={"reason": "换了存储卡"})
+    assert (await hub_client.get("/api/v1/fleet/boxes")).json()[0]["quarantined"] == "fork"
+    assert (await hub_client.post(f"/api/v1/fleet/boxes/{BOX}/release", json={})).status_code == 422
+    answer = await hub_client.post(f"/api/v1/fleet/boxes/{BOX}/release", json={"reason": "换了存储卡"})
     assert answer.status_code == 200
-    one = (await hub_client.get(f"/api/fleet/boxes/{BOX}")).json()
+    one = (await hub_client.get(f"/api/v1/fleet/boxes/{BOX}")).json()
     assert one["quarantined"] is None
     assert one["notes"][0]["what"] == "released" and one["notes"][0]["detail"]["reason"] == "换了存储卡"
 
@@ -141,5 +141,5 @@ async def test_one_box_with_strange_health_does_not_silence_the_others(hub: Hub,
         await sessions.heard(box.box, beat, "mqtts://127.0.0.1")
     assert await sessions.write() == 4
     await hub_client.log_in("technician", project=11)
-    rows = (await hub_client.get("/api/fleet/boxes")).json()
+    rows = (await hub_client.get("/api/v1/fleet/boxes")).json()
     assert [row["health"] for row in rows] == [{"unreadable": True}, {"unreadable": True}, {"too_long": True}, {"fine": 1}]

@@ -35,7 +35,7 @@ async def _register(money_db, box: str = BOX, project: int = 11) -> None:
 async def test_a_manager_sets_up_a_site(money_db, hub_client):
     await _register(money_db)
     await hub_client.log_in("project_manager", project=11)
-    answer = await hub_client.put("/api/parking/sites/11", json=SITE)
+    answer = await hub_client.put("/api/v1/parking/sites/11", json=SITE)
     assert answer.status_code == 200, answer.text
     passes = {
         "project": 11,
@@ -43,12 +43,12 @@ async def test_a_manager_sets_up_a_site(money_db, hub_client):
             {"plate": PLATE, "category": "monthly", "start": "2026-01-01T00:00:00+08:00", "last": "2099-12-31T23:59:59+08:00"}
         ],
     }
-    assert (await hub_client.post("/api/parking/passes", json=passes)).json() == {"added": 1, "known": 0}
-    assert (await hub_client.post("/api/parking/passes", json=passes)).json() == {"added": 0, "known": 1}
+    assert (await hub_client.post("/api/v1/parking/passes", json=passes)).json() == {"added": 1, "known": 0}
+    assert (await hub_client.post("/api/v1/parking/passes", json=passes)).json() == {"added": 0, "known": 1}
     guard = {"project": 11, "number": "3001", "name": "莫须友", "pin": "2468"}
-    assert (await hub_client.post("/api/parking/guards", json=guard)).status_code == 200
-    assert (await hub_client.delete(f"/api/parking/passes/11/{PLATE}")).json() == {"ended": 1}
-    lanes = (await hub_client.get("/api/parking/lanes", params={"project": 11})).json()
+    assert (await hub_client.post("/api/v1/parking/guards", json=guard)).status_code == 200
+    assert (await hub_client.delete(f"/api/v1/parking/passes/11/{PLATE}")).json() == {"ended": 1}
+    lanes = (await hub_client.get("/api/v1/parking/lanes", params={"project": 11})).json()
     assert [(lane["lane"], lane["state"]) for lane in lanes] == [(lane.lane, "ok") for lane in LANES]
     async with money_db.tx(EAST) as tx:
         rows = await tx.fetch_all("SELECT action FROM audit_log WHERE action LIKE 'parking.%' ORDER BY seq")
@@ -68,8 +68,8 @@ async def test_a_manager_sets_up_a_site(money_db, hub_client):
 async def test_problems_name_the_field(money_db, hub_client, change, status, code):
     await _register(money_db)
     await hub_client.log_in("project_manager", project=11)
-    await hub_client.put("/api/parking/sites/11", json=SITE)
-    answer = await hub_client.put("/api/parking/sites/11", json=SITE | change)
+    await hub_client.put("/api/v1/parking/sites/11", json=SITE)
+    answer = await hub_client.put("/api/v1/parking/sites/11", json=SITE | change)
     assert answer.status_code == status
     assert code is None or answer.json()["code"] == code
 
@@ -79,24 +79,24 @@ async def test_only_a_manager_changes_a_site(money_db, hub_client, role):
     """1.1"""
     await _register(money_db)
     await hub_client.log_in(role, project=11)
-    for method, path in (("PUT", "/api/parking/sites/11"), ("POST", "/api/parking/passes"), ("POST", "/api/parking/guards")):
+    for method, path in (("PUT", "/api/v1/parking/sites/11"), ("POST", "/api/v1/parking/passes"), ("POST", "/api/v1/parking/guards")):
         assert (await hub_client.request(method, path, json=SITE)).status_code == 403
 
 
 async def test_a_manager_of_another_project_finds_nothing(money_db, hub_client):
     await _register(money_db)
     await hub_client.log_in("project_manager", project=12)
-    assert (await hub_client.put("/api/parking/sites/11", json=SITE)).status_code == 404
-    assert (await hub_client.get("/api/parking/stays", params={"project": 11})).json() == []
+    assert (await hub_client.put("/api/v1/parking/sites/11", json=SITE)).status_code == 404
+    assert (await hub_client.get("/api/v1/parking/stays", params={"project": 11})).json() == []
 
 
 async def test_a_driver_without_anything_due(money_db, hub_client):
     async with money_db.tx(EAST) as tx:
         await set_up(tx)
     for lane, code in (("fq-n-out", "nothing_due"), ("nowhere", "lane_not_found")):
-        answer = await hub_client.get(f"/api/d/lanes/{lane}")
+        answer = await hub_client.get(f"/api/v1/d/lanes/{lane}")
         assert (answer.status_code, answer.json()["code"]) == (404, code)
-    assert (await hub_client.get("/api/d/lanes/%00")).status_code == 422
+    assert (await hub_client.get("/api/v1/d/lanes/%00")).status_code == 422
 
 
 async def test_from_the_box_to_the_books(money_db, hub, hub_client):
@@ -110,15 +110,15 @@ async def test_from_the_box_to_the_books(money_db, hub, hub_client):
     box.add(owes(90), cash(700), stroke(1), went(fee_fen=700, paid_fen=700), owes(130, "s2", plate="京B54321"))
     await _send(money_db, box)
 
-    due = (await hub_client.get("/api/d/lanes/fq-n-out")).json()
+    due = (await hub_client.get("/api/v1/d/lanes/fq-n-out")).json()
     assert (due["stay"], due["plate"], due["fee_fen"]) == ("s2", "京B54321", 1100)
-    wrong = await hub_client.post("/api/d/lanes/fq-n-out/order", json={"stay": "s2", "fee_fen": 1000})
+    wrong = await hub_client.post("/api/v1/d/lanes/fq-n-out/order", json={"stay": "s2", "fee_fen": 1000})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "fee_changed")
-    order = (await hub_client.post("/api/d/lanes/fq-n-out/order", json={"stay": "s2", "fee_fen": 1100})).json()
+    order = (await hub_client.post("/api/v1/d/lanes/fq-n-out/order", json={"stay": "s2", "fee_fen": 1100})).json()
     assert order["amount_fen"] == 1100
     for _ in range(2):
         assert (await hub_client.post("/pay/simulated/notice", content=_notice(order))).status_code == 204
-    assert (await hub_client.get("/api/d/lanes/fq-n-out")).status_code == 404
+    assert (await hub_client.get("/api/v1/d/lanes/fq-n-out")).status_code == 404
 
     box.add(stroke(2, reference=order["order"], stay="s2"), went("s2", "京B54321", fee_fen=1100, paid_fen=1100))
     box.add(noted("call", None))

@@ -38,11 +38,11 @@ async def failing():
         "surprise": RuntimeError("secret text"),
     }
 
-    @app.get("/api/{name}")
+    @app.get("/api/v1/{name}")
     async def fail(name: str) -> None:
         raise errors[name]
 
-    @app.post("/api/echo")
+    @app.post("/api/v1/echo")
     async def echo(body: dict[str, int]) -> dict[str, int]:
         return body
 
@@ -58,7 +58,7 @@ async def failing():
     ],
 )  # fmt: skip
 async def test_each_kind_of_error_has_its_status(failing, name, status):
-    answer = await failing.get(f"/api/{name}")
+    answer = await failing.get(f"/api/v1/{name}")
     body = answer.json()
     assert (answer.status_code, body["status"]) == (status, status)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -71,7 +71,7 @@ async def test_each_kind_of_error_has_its_status(failing, name, status):
 
 
 async def test_a_refusal_names_field_and_facts(failing):
-    body = (await failing.get("/api/refused")).json()
+    body = (await failing.get("/api/v1/refused")).json()
     assert (body["field"], body["due_fen"], body["detail"], body["en"]) == ("x", 5, "不对", "wrong")
 
 
@@ -88,13 +88,13 @@ async def test_a_refusal_names_field_and_facts(failing):
     ],
 )
 async def test_what_is_no_proper_body_is_refused(failing, content, status, code):
-    answer = await failing.post("/api/echo", content=content, headers={"content-type": "application/json"})
+    answer = await failing.post("/api/v1/echo", content=content, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
 
 async def test_unknown_addresses_and_methods(failing):
     assert (await failing.get("/nowhere")).json()["code"] == "http_404"
-    answer = await failing.delete("/api/echo")
+    answer = await failing.delete("/api/v1/echo")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
 
 
@@ -108,11 +108,11 @@ async def test_a_body_of_ten_megabytes_is_refused_unread(hub_client):
             sent += MEGABYTE
             yield b"x" * MEGABYTE
 
-    for path in ("/api/estate/rooms", "/api/login", "/pay/simulated/notice", "/api/nowhere"):
+    for path in ("/api/v1/estate/rooms", "/api/v1/login", "/pay/simulated/notice", "/api/v1/nowhere"):
         told = await hub_client.post(path, content=b"x" * 10 * MEGABYTE, headers={"content-type": "application/json"})
         assert told.status_code == 413, (path, told.text)
         assert told.json()["code"] == "too_large"
-    for path in ("/api/estate/rooms", "/api/login", "/pay/simulated/notice"):
+    for path in ("/api/v1/estate/rooms", "/api/v1/login", "/pay/simulated/notice"):
         sent = 0
         streamed = await hub_client.post(path, content=chunks(), headers={"content-type": "application/json"})
         assert streamed.status_code == 413, (path, streamed.text)
@@ -122,7 +122,7 @@ async def test_a_body_of_ten_megabytes_is_refused_unread(hub_client):
 async def test_a_body_below_the_bound_is_read(failing):
     text = json.dumps({f"k{number}": number for number in range(120_000)})
     assert MEGABYTE < len(text) < http.MAX_BODY
-    assert (await failing.post("/api/echo", content=text, headers={"content-type": "application/json"})).status_code == 200
+    assert (await failing.post("/api/v1/echo", content=text, headers={"content-type": "application/json"})).status_code == 200
 
 
 async def test_a_database_that_is_away_is_503_and_comes_back():
@@ -145,20 +145,20 @@ async def test_a_database_that_is_away_is_503_and_comes_back():
             os.kill(server.pid, signal.SIGKILL)
             assert await asyncio.to_thread(server.gone, 10)
             for answer in (
-                await client.get("/api/me"),
-                await client.post("/api/estate/companies", json=body),
-                await client.post("/api/login", json={"number": "x", "password": "x"}),
+                await client.get("/api/v1/me"),
+                await client.post("/api/v1/estate/companies", json=body),
+                await client.post("/api/v1/login", json={"number": "x", "password": "x"}),
             ):
                 assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
                 assert "retry-after" in answer.headers
                 assert str(place.sockets) not in answer.json()["detail"]
             assert server.revive()
-            assert (await client.post("/api/estate/companies", json=body)).status_code == 200
+            assert (await client.post("/api/v1/estate/companies", json=body)).status_code == 200
         await db.close()
         server.stop()
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/api/me", "/static/pages.css"])
+@pytest.mark.parametrize("path", ["/", "/login", "/api/v1/me", "/static/pages.css"])
 async def test_every_answer_carries_the_guarding_headers(hub_client, path):
     answer = await hub_client.get(path)
     assert answer.headers["x-content-type-options"] == "nosniff"

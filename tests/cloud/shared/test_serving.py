@@ -90,8 +90,8 @@ def test_a_hub_serves_and_commands_work_beside_it(place):
         assert counts["first_fault"] is None
         assert set(counts) >= {"parking", "fleet", "metering", "payments", "orders", "notices"}
         with httpx.Client(base_url=serving.ready["console"], trust_env=False) as client:
-            assert client.post("/api/login", json={"number": "1000", "password": PASSWORD}).status_code == 200
-            assert client.get("/api/me").json()["roles"] == ["hq_admin"]
+            assert client.post("/api/v1/login", json={"number": "1000", "password": PASSWORD}).status_code == 200
+            assert client.get("/api/v1/me").json()["roles"] == ["hq_admin"]
         assert serving.ready["boxes"].startswith("https://127.0.0.1:")
     finally:
         pid = place.server_pid()
@@ -109,7 +109,7 @@ def test_kill_9_leaves_no_database_behind_and_loses_nothing(place):
     again = Serving(place)
     try:
         with httpx.Client(base_url=again.ready["console"], trust_env=False) as client:
-            assert client.post("/api/login", json={"number": "1000", "password": PASSWORD}).status_code == 200
+            assert client.post("/api/v1/login", json={"number": "1000", "password": PASSWORD}).status_code == 200
     finally:
         again.stop()
 
@@ -122,7 +122,7 @@ def test_a_killed_database_is_started_again_below_the_running_hub(place):
 
         def logged_in() -> bool:
             with httpx.Client(base_url=serving.ready["console"], trust_env=False, timeout=20) as client:
-                answer = client.post("/api/login", json={"number": "1000", "password": PASSWORD})
+                answer = client.post("/api/v1/login", json={"number": "1000", "password": PASSWORD})
             assert answer.status_code in (200, 503), answer.text
             return answer.status_code == 200
 
@@ -183,7 +183,7 @@ def test_a_dsn_of_the_wrong_role_is_refused(place, pg, hub_database, hub_admin, 
 def test_a_dsn_of_the_hubs_role_serves(place, pg, hub_database):
     serving = Serving(place, GATEHOUSE_DSN=pg.app(hub_database))
     try:
-        assert httpx.get(serving.ready["console"] + "/api/me", trust_env=False).status_code == 401
+        assert httpx.get(serving.ready["console"] + "/api/v1/me", trust_env=False).status_code == 401
         assert not (place.path / "data" / "server.json").exists()
     finally:
         assert serving.stop(signal.SIGINT) == 0
