@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 
 from cloud.access import api as access_api
 from cloud.access import pages as access_pages
+from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, principal_of, require
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
@@ -62,6 +63,7 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
     if settings.broker:
         hub.fleet = FleetLink(db, hub.clock, hub.live, settings.broker, settings.keys, event_handlers())
     hub.paid_handlers = paid_handlers(hub.fleet)
+    hub.approval_handlers = approval_handlers()
     return hub
 
 
@@ -99,6 +101,11 @@ def event_handlers() -> Handlers:
 def paid_handlers(link: FleetLink | None) -> PaidHandlers:
     """purpose of an order -> who is told that it was paid: the books first, then whoever opens an arm."""
     return {parking.PURPOSE: (counter.post_order_paid, parking.paid_handler(link))}
+
+
+def approval_handlers() -> Mapping[str, ApprovalHandler]:
+    """kind of an approval -> what carries it out, in the transaction of the decision."""
+    return {}
 
 
 async def _book_lane_cash(tx: Tx, events: Sequence[BoxEvent]) -> None:

@@ -1,21 +1,31 @@
-"""Access as other slices use it: who sends a request and where they may act, the audit log, everything in scope for jobs."""
+"""Access as other slices use it: who sends a request and where they may act, approvals, the audit log, everything in scope for jobs."""
 
 from __future__ import annotations
 
+from cloud.access.approvals import Handler, ask, decide, expire_all, get, listed, withdraw
 from cloud.access.audit import audit, verify_audit
 from cloud.access.domain import Principal
+from cloud.access.domain_approvals import Approval
 from cloud.access.sessions import Require, log_in, page_user, principal_of, require
 from cloud.access.users import create_admin, everything
 
 __all__ = [
+    "Approval",
+    "Handler",
     "Principal",
     "Require",
+    "ask",
     "audit",
     "create_admin",
+    "decide",
     "everything",
+    "expire_all",
+    "get",
+    "listed",
     "log_in",
     "page_user",
     "principal_of",
     "require",
     "verify_audit",
+    "withdraw",
 ]

@@ -17,6 +17,7 @@ class Hub:
     """One process of the hub.
 
     paid_handlers  purpose of a payment order -> who is told that it was paid (`cloud.payments.service.PaidHandlers`)
+    approval_handlers  kind of an approval -> what carries it out (`cloud.access.service.Handler`)
     fleet          the MQTT worker; None without a broker
     """
 
@@ -25,4 +26,5 @@ class Hub:
     live: Live
     clock: Clock = field(default_factory=SystemClock)
     paid_handlers: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    approval_handlers: Mapping[str, Any] = field(default_factory=dict)
     fleet: Any = None
