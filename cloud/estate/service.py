@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from cloud.estate import store
+from cloud.estate import store, store_search
 from cloud.estate.domain import KINDS, Found, NewRoom, Project, Room, read_query
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
@@ -117,4 +117,4 @@ async def room_area(tx: Tx, room_id: int) -> str | None:
 
 async def search_rooms(tx: Tx, text: str, *, project_id: int | None = None, limit: int = 20) -> list[Found]:
     """Rooms by what a cashier types: part of the room's digits, name, pinyin initials, end of a phone, part of a plate (O-08)."""
-    return await store.search(tx, project_id, read_query(text), limit) if text.strip() else []
+    return await store_search.rooms(tx, project_id, read_query(text), limit) if text.strip() else []

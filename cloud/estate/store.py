@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from cloud.estate.domain import Found, NewRoom, Project, Query, Room
+from cloud.estate.domain import NewRoom, Project, Room
 from cloud.shared.db import Tx
 
 _PROJECT = """
     SELECT p.id, p.code, p.name, p.company_id, c.name AS company_name, p.kind
     FROM projects p JOIN companies c ON c.id = p.company_id
 """
+
+_ROOM = "SELECT id, code, area, payer_id, use, charge_from, closed_on FROM rooms"
 
 
 async def project(tx: Tx, project_id: int) -> Project | None:
@@ -55,13 +56,13 @@ async def add_project(tx: Tx, company: int, code: str, name: str, kind: str, at:
 
 async def room(tx: Tx, project_id: int, room_id: int) -> Room | None:
     row = await tx.fetch_one(
-        "SELECT id, code, area, payer_id FROM rooms WHERE project_id = %s AND id = %s", (project_id, room_id)
+        _ROOM + " WHERE project_id = %s AND id = %s", (project_id, room_id)
     )
     return None if row is None else Room(**row)
 
 
 async def rooms(tx: Tx, project_id: int) -> list[Room]:
-    rows = await tx.fetch_all("SELECT id, code, area, payer_id FROM rooms WHERE project_id = %s", (project_id,))
+    rows = await tx.fetch_all(_ROOM + " WHERE project_id = %s", (project_id,))
     return [Room(**row) for row in rows]
 
 
@@ -118,47 +119,3 @@ async def add_rooms(tx: Tx, company: int, project_id: int, new: Sequence[NewRoom
     )
     assert row is not None
     return int(row["added"])
-
-
-async def search(tx: Tx, project_id: int | None, query: Query, limit: int) -> list[Found]:
-    """Rooms by any field of the query, in order of project and code."""
-    # The first part reads `rooms` alone and keeps whatever holds the text anywhere; the second looks where exactly.
-    rows = await tx.fetch_all(
-        """
-        WITH near AS MATERIALIZED (
-            SELECT id, project_id, code, digits, building_id, area, payer_id FROM rooms
-            WHERE (%(project)s::int IS NULL OR project_id = %(project)s) AND search LIKE ANY(%(anywhere)s))
-        SELECT r.id, r.project_id, r.code, b.code AS building, r.area, r.payer_id, o.name AS owner,
-               right(coalesce(o.phone, ''), 4) AS phone_tail,
-               coalesce((SELECT array_agg(v.plate ORDER BY v.plate) FROM vehicles v WHERE v.room_id = r.id), '{}') AS plates
-        FROM near r LEFT JOIN owners o ON o.id = r.payer_id LEFT JOIN buildings b ON b.id = r.building_id
-        WHERE r.digits ILIKE %(digits)s OR o.name ILIKE %(name)s OR o.pinyin LIKE %(pinyin)s OR o.phone LIKE %(phone)s
-           OR EXISTS (SELECT FROM vehicles v WHERE v.room_id = r.id AND v.plate LIKE %(plate)s)
-        ORDER BY r.project_id, length(r.code), r.code LIMIT %(limit)s
-        """,
-        {
-            "project": project_id,
-            "anywhere": sorted({f"%{_escaped(one.lower())}%" for one in query.texts}),
-            "digits": _like("%", query.digits, "%"),
-            "name": _like("%", query.name, "%"),
-            "pinyin": _like("", query.pinyin, "%"),
-            "phone": _like("%", query.phone, ""),
-            "plate": _like("%", query.plate, "%"),
-            "limit": limit,
-        },
-    )
-    return [_found(row) for row in rows]
-
-
-def _like(before: str, text: str | None, after: str) -> str | None:
-    return None if text is None else before + _escaped(text) + after
-
-
-def _escaped(text: str) -> str:
-    for special in "\\%_":
-        text = text.replace(special, "\\" + special)
-    return text
-
-
-def _found(row: dict[str, Any]) -> Found:
-    return Found(**(row | {"plates": tuple(row["plates"])}))
