@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -37,7 +38,8 @@ async def book(
     """The one posting path: entry, number and receipt, and word to whoever watches the takings.
 
     `source` is the idempotency key: posted again with the same content the first receipt comes back. `number`: taken by the box;
-    None for the book's next. `payer` is (owner id, name). Conflict `source_used`, `number_used`; Refused `book_full`.
+    None for the book's next. `payer` is (owner id, name). A machine's receipt takes the first open day (C-34). Conflict
+    `source_used`, `number_used`; Refused `book_full`, `day_closed`.
     """
     request = ledger.Request(
         project_id=draft.project_id,
@@ -49,6 +51,7 @@ async def book(
         postings=[*debits(draft, cash_ref), *credits],
         body=facts(draft),
         personal={"payer": payer[1]} if payer else {},
+        late=draft.kind != "counter",
     )
     subject = f"owner:{payer[0]}" if payer else None
     await tx.notify("takings", {"project_id": draft.project_id, "kind": draft.kind, "amount_fen": draft.total_fen})
@@ -71,6 +74,7 @@ async def book(
     if posted.outcome == "repeated" or posted.number is None:
         return (await store.receipts(tx, [posted.receipt_id]))[0]
     name = payer[1] if payer else None
+    draft = replace(draft, business_date=booked.day)
     return Receipt(posted.receipt_id, receipt_book.code, posted.number, booked.id, booked.seq, booked.hash, draft, name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from cloud.counter.domain import Draft, Receipt, ReceiptLine, Tender
@@ -44,7 +44,7 @@ class Posted:
     outcome: str
     receipt_id: int | None
     number: int | None
-    entry: tuple[int, int, str] | None
+    entry: tuple[int, int, str, date] | None
 
 
 _SHIFT = """
@@ -128,8 +128,9 @@ async def post(
     }
     row = await tx.fetch_one(
         """
-        SELECT outcome, receipt_id, receipt_number, entry_id, entry_seq, encode(entry_hash, 'hex') AS entry_hash
-        FROM counter_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        SELECT outcome, receipt_id, receipt_number, entry_id, entry_seq, encode(entry_hash, 'hex') AS entry_hash,
+               entry_day
+        FROM counter_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             request.project_id,
@@ -152,10 +153,11 @@ async def post(
             json.dumps(head, ensure_ascii=False),
             _json([asdict(line) for line in draft.lines]),
             _json([asdict(tender) for tender in draft.tenders]),
+            request.late,
         ),
     )
     assert row is not None
-    entry = None if row["entry_id"] is None else (row["entry_id"], row["entry_seq"], row["entry_hash"])
+    entry = None if row["entry_id"] is None else (row["entry_id"], row["entry_seq"], row["entry_hash"], row["entry_day"])
     return Posted(row["outcome"], row["receipt_id"], row["receipt_number"], entry)
 
 

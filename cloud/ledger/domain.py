@@ -82,6 +82,8 @@ class Request:
     booked_at  when it happened; arrived_at: when the hub learned of it (the same instant unless a box was cut off)
     body       facts to be hashed along; no personal value
     personal   field -> value: enters the hash only as a salted digest, the value stays erasable (O-10, Y-13)
+    late       it could not come earlier (a box's event, a provider's notice, a job): when its day is closed it takes the first
+               open day, and its facts say `relating_to` (C-34); without it a closed day refuses the entry
     """
 
     project_id: int
@@ -94,16 +96,18 @@ class Request:
     body: Mapping[str, object] = field(default_factory=dict)
     personal: Mapping[str, str] = field(default_factory=dict)
     reverses: int | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A posted entry. `repeated`: the source had been posted before, this is the first one."""
+    """A posted entry. `repeated`: the source had been posted before, this is the first one. `day`: the business day it took."""
 
     id: int
     project_id: int
     seq: int
     hash: str
+    day: date
     repeated: bool = False
 
     @property
@@ -113,7 +117,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An entry as read back for verification; `personal` lists (field, salt, value) that were not erased."""
+    """An entry as read back for verification; `personal` lists (field, salt, value) that were not erased; `dated`: its postings
+    stand under its own business day.
+    """
 
     id: int
     project_id: int
@@ -130,6 +136,7 @@ class Stored:
     hash: str
     postings: Sequence[tuple[int, str, Fen, str | None]]
     personal: Sequence[tuple[str, bytes, str]] = ()
+    dated: bool = True
 
 
 def check(request: Request) -> None:
@@ -197,6 +204,8 @@ def fault(entry: Stored, expected_seq: int, expected_prev: str) -> tuple[str, st
         return ("link", "it does not follow the entry before it")
     if chain_hash(entry, content) != entry.hash:
         return ("hash", "its hash is not the hash of its content and predecessor")
+    if not entry.dated:
+        return ("day", "its postings are counted on another day")
     return _personal_fault(entry)
 
 

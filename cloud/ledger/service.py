@@ -21,14 +21,25 @@ from cloud.ledger.domain import (
     fault,
     personal_digest,
 )
+from cloud.ledger.periods import (
+    Closed,
+    close_day,
+    close_month,
+    closed_through,
+    first_open_day,
+    is_open,
+    month_is_open,
+    require_open_month,
+)
 from cloud.shared.db import Tx
-from protocols.errors import Conflict, NotFound
+from protocols.errors import Conflict, NotFound, Refused
 from protocols.money import Fen
 from protocols.time import business_date, iso
 from protocols.uplink.acks import Head
 
 __all__ = [
     "Account",
+    "Closed",
     "Entry",
     "Fault",
     "Posting",
@@ -37,11 +48,18 @@ __all__ = [
     "VerifyReport",
     "balanced",
     "check_code",
+    "close_day",
+    "close_month",
+    "closed_through",
     "erase",
+    "first_open_day",
     "heads",
+    "is_open",
+    "month_is_open",
     "outcome",
     "personal",
     "post",
+    "require_open_month",
     "reverse",
     "seal",
     "to_suspense",
@@ -110,7 +128,8 @@ async def post(tx: Tx, request: Request, *, subject: str | None = None) -> Entry
     """Post one entry and lock its project's chain until the transaction ends; call it last.
 
     The same source with the same content returns the first entry (`repeated`). `subject` ('owner:12') is whose personal fields
-    these are. NotFound `project_not_found` outside the scope; Conflict `source_used` for the same source with other content.
+    these are. NotFound `project_not_found` outside the scope; Conflict `source_used` for the same source with other content;
+    Refused `day_closed` for a closed day, unless the request is `late`.
     """
     sealed = seal(request)
     word, entry = await store.post(tx, request, sealed.asked, sealed.body, sealed.salts, subject)
@@ -121,6 +140,9 @@ def outcome(word: str, entry: Entry | None, request: Request) -> Entry:
     """The posting function's answer as an entry or an error."""
     if word == "no_project":
         raise NotFound("project_not_found", "没有这个项目", f"no project {request.project_id}", field="project")
+    if word == "day_closed":
+        zh = f"{request.business_date:%m-%d} 已经日结，不能再入账"
+        raise Refused("day_closed", zh, f"{request.business_date} is closed in project {request.project_id}", field="day")
     if word == "no_original" or entry is None:
         raise NotFound("entry_not_found", "没有要冲销的原分录", f"no entry {request.reverses} in this project")
     if word == "conflict":
@@ -160,7 +182,7 @@ async def to_suspense(
     """Money that came but whose reason was refused: debit where it lies, credit 待查, so that HQ's sum is right (DESIGN 2.4)."""
     postings = [Posting(account, amount_fen, ref), Posting(Account.SUSPENSE, -amount_fen, source)]
     day: date = business_date(booked_at)
-    return await post(tx, Request(project_id, "suspense", source, booked_at, arrived_at, day, postings, facts))
+    return await post(tx, Request(project_id, "suspense", source, booked_at, arrived_at, day, postings, facts, late=True))
 
 
 async def heads(tx: Tx, project_id: int) -> list[Head]:

@@ -15,8 +15,8 @@ async def post(
     """`ledger_post`: (outcome, the entry)."""
     row = await tx.fetch_one(
         """
-        SELECT outcome, entry_id, entry_seq, encode(entry_hash, 'hex') AS hash
-        FROM ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        SELECT outcome, entry_id, entry_seq, encode(entry_hash, 'hex') AS hash, entry_day
+        FROM ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             request.project_id,
@@ -33,13 +33,16 @@ async def post(
             list(request.personal),
             list(salts),
             list(request.personal.values()),
+            request.late,
         ),
     )
     assert row is not None
     outcome = str(row["outcome"])
     if row["entry_id"] is None:
         return outcome, None
-    return outcome, Entry(row["entry_id"], request.project_id, row["entry_seq"], row["hash"], outcome == "repeated")
+    return outcome, Entry(
+        row["entry_id"], request.project_id, row["entry_seq"], row["hash"], row["entry_day"], outcome == "repeated"
+    )
 
 
 def posting_arrays(postings: Sequence[Posting]) -> tuple[list[str], list[int], list[str | None]]:
@@ -102,7 +105,7 @@ async def entries_after(tx: Tx, project_id: int, after: tuple[int, int], limit: 
     postings = await _by_entry(
         tx,
         """
-        SELECT p.entry_id, p.line, p.account, p.amount_fen, p.ref
+        SELECT p.entry_id, p.line, p.account, p.amount_fen, p.ref, p.business_date
         FROM ledger_postings p
         JOIN ledger_entries e ON e.id = p.entry_id AND (e.project_id, e.company_id) = (p.project_id, p.company_id)
         WHERE p.entry_id = ANY(%s) ORDER BY p.line
@@ -135,7 +138,8 @@ def _stored(row: dict[str, Any], postings: list[tuple[Any, ...]], personal: list
         content=row["content"],
         prev=row["prev"],
         hash=row["hash"],
-        postings=[(line, account, amount, ref) for line, account, amount, ref in postings],
+        postings=[(line, account, amount, ref) for line, account, amount, ref, _ in postings],
+        dated=all(day == row["business_date"] for *_, day in postings),
         personal=[(field, bytes(salt), value) for field, salt, value in personal],
     )
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cloud.counter import service as counter
+from cloud.ledger import service as ledger
 from protocols.errors import Conflict, NotFound
 from protocols.uplink.events import Payment
 from tests.support.money import BOTH, EAST, NOON, NORTH
@@ -42,6 +43,24 @@ async def test_lane_cash_keeps_the_boxs_number_and_both_times(money_db):
         assert await counter.counts(tx) == {"counter": 0, "lane_cash": 1, "order": 0, "fen": 900}
     assert drawers == [{"kind": "lane", "holder": "3001", "terminal": "fengqiao-01", "cash_fen": 900}]
     assert takings == [{"tender": "cash", "kind": "lane_cash", "amount_fen": 900, "object": "京A12345"}]
+
+
+async def test_lane_cash_of_a_closed_day_takes_the_first_open_one(money_db):
+    """C-34: no approval is needed; the receipt keeps the box's time, its entry says which day it relates to."""
+    async with money_db.tx(EAST) as tx:
+        before = await take(tx, payment())
+        await ledger.close_day(tx, 11, NOON.date(), at=NOON, by="0201")
+    async with money_db.tx(EAST) as tx:
+        assert (await take(tx, payment())).id == before.id
+        receipt = await take(tx, payment(2))
+        next_day = NOON.date() + timedelta(days=1)
+        assert (receipt.draft.at, receipt.draft.business_date) == (NOON, next_day)
+        assert (await counter.receipt(tx, receipt.id)).draft.business_date == next_day
+        aside = await counter.suspend_lane_cash(
+            tx, project_id=11, box="fengqiao-01", payment=payment(3), at=NOON, arrived_at=NOON, reason="test"
+        )
+        assert aside.day == next_day
+        assert (await counter.verify(tx)).ok
 
 
 async def test_another_payment_under_a_used_number_or_id_is_a_conflict(money_db):

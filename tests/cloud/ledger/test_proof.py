@@ -27,6 +27,7 @@ TAMPERING = {
     ),
     "deleted postings": ("DELETE FROM ledger_postings WHERE entry_id = 3", 3, "unbalanced"),
     "a lost head": ("DELETE FROM ledger_heads WHERE project_id = 11", 1, "head"),
+    "the day of a posting": ("UPDATE ledger_postings SET business_date = business_date - 1 WHERE entry_id = 4", 4, "day"),
     "the company": ("UPDATE ledger_entries SET company_id = 2 WHERE id = 3", 3, "missing"),
 }
 
@@ -58,8 +59,8 @@ async def test_a_doubled_entry_is_named(money_db, money_admin):
         "INSERT INTO ledger_entries (company_id, project_id, seq, kind, source, asked, booked_at, arrived_at, business_date,"
         " body, content, prev, hash) SELECT company_id, project_id, seq, kind, source, asked, booked_at, arrived_at,"
         " business_date, body, content, prev, hash FROM ledger_entries WHERE id = 3;"
-        "INSERT INTO ledger_postings (entry_id, line, company_id, project_id, account, amount_fen, ref)"
-        " SELECT 6, line, company_id, project_id, account, amount_fen, ref FROM ledger_postings WHERE entry_id = 3"
+        "INSERT INTO ledger_postings (entry_id, line, company_id, project_id, account, amount_fen, ref, business_date)"
+        " SELECT 6, line, company_id, project_id, account, amount_fen, ref, business_date FROM ledger_postings WHERE entry_id = 3"
     )
     async with money_db.tx(EAST) as tx:
         report = await ledger.verify(tx)
