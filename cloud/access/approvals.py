@@ -48,7 +48,7 @@ async def ask(
     now: datetime,
     beneficiary: str | None = None,
 ) -> Approval:
-    """Ask for a second person's decision; the same key again gives the same request.
+    """Ask for a second person's decision; the same key again gives the same request. `reason` is what the approver reads.
 
     `beneficiary` ('owner:12'): who gains by it; amounts for one of them count together toward the tier (A-11). Without it the
     subject counts by itself. NotFound `project_not_found`; NotAllowed `not_allowed`; Refused `bad_kind`, `no_reason`, `no_tier`,
@@ -80,11 +80,13 @@ async def ask(
             "no_tier", "没有人有权批这么大的金额，请总部先设审批额度", f"no tier of {kind} holds {total} fen", field="amount"
         )
     facts = {
-        "company_id": company_id, "project_id": project_id, "kind": kind, "subject": subject, "beneficiary": owner, "title": title,
-        "amount_fen": amount_fen, "cumulated_fen": total, "before": before, "after": after, "payload": dict(payload), "reason": reason,
-        "roles": list(tier.roles), "second_roles": None if tier.second_roles is None else list(tier.second_roles), "key": key,
-        "requester": principal.user_id, "requester_number": principal.number, "requester_name": principal.name, "terminal": terminal,
-        "address": principal.address, "requested_at": now, "expires_at": now + timedelta(hours=sort.hours),
+        "company_id": company_id, "project_id": project_id, "kind": kind, "subject": subject, "beneficiary": owner,
+        "title": title, "amount_fen": amount_fen, "cumulated_fen": total, "before": before, "after": after,
+        "payload": dict(payload), "reason": reason, "roles": list(tier.roles),
+        "second_roles": None if tier.second_roles is None else list(tier.second_roles), "key": key,
+        "requester": principal.user_id, "requester_number": principal.number, "requester_name": principal.name,
+        "terminal": terminal, "address": principal.address, "requested_at": now,
+        "expires_at": now + timedelta(hours=sort.hours),
     }  # fmt: skip
     made = await store.add(tx, facts)
     if made is None:
@@ -107,18 +109,25 @@ async def listed(
     tx: Tx,
     *,
     now: datetime,
-    state: str | None = None,
+    state: str | Sequence[str] | None = None,
     kind: str | None = None,
     project_id: int | None = None,
+    projects: Sequence[int] | None = None,
     subject: str | None = None,
     requester: int | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Approval]:
-    """What is in scope: waiting ones oldest first, others newest first; `before` an id pages on."""
+    """What is in scope: waiting ones by kind, oldest first, others newest first; `before` an id pages on."""
     where = {
-        "now": now, "state": state, "kind": kind, "project_id": project_id, "subject": subject, "requester": requester, "before": before,
-    }  # fmt: skip
+        "now": now,
+        "states": [state] if isinstance(state, str) else state and list(state),
+        "kind": kind,
+        "projects": [project_id] if project_id is not None else projects if projects is None else list(projects),
+        "subject": subject,
+        "requester": requester,
+        "before": before,
+    }
     return await store.listed(tx, where, limit)
 
 
@@ -299,11 +308,13 @@ async def _tell(
     now: datetime,
 ) -> None:
     """The audit entry, last because it locks the chain, and word to the pages that show it."""
-    place = {"company_id": found.company_id, "project_id": found.project_id}
     after = {**facts, "state": found.state}
-    await audit(tx, principal, action, f"approval:{found.id}", before, after, reason, at=now, **place)
+    await audit(
+        tx, principal, action, f"approval:{found.id}", before, after, reason, at=now, company_id=found.company_id,
+        project_id=found.project_id,
+    )  # fmt: skip
     told = {"id": found.id, "kind": found.kind, "state": found.state, "subject": found.subject, "requester": found.requester}
-    await tx.notify(TOPIC, {**told, "company": found.company_id, "project": found.project_id})
+    await tx.notify(TOPIC, {**told, "company_id": found.company_id, "project_id": found.project_id})
 
 
 def _handler(hub: Hub, kind: str) -> Handler:
@@ -321,8 +332,8 @@ def _same(known: Approval, principal: Principal, kind: str, subject: str, amount
 
 def _waiting(known: Approval | None = None) -> Conflict:
     who = f"{known.requester_name} 已经" if known else "已经"
-    facts = {"approval": known.id} if known else {}
-    return Conflict("approval_waiting", f"{who}申请过，正在等审批", "such a request is waiting already", **facts)
+    number = known.id if known else None
+    return Conflict("approval_waiting", f"{who}申请过，正在等审批", "such a request is waiting already", approval=number)
 
 
 def _not_found(approval_id: int) -> NotFound:

@@ -1,4 +1,4 @@
-"""Access as other slices use it: who sends a request and where they may act, approvals, the audit log, everything in scope for jobs."""
+"""Access as other slices use it: who sends a request and where they may act, approvals, the audit log, the scope of jobs."""
 
 from __future__ import annotations
 

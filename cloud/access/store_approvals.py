@@ -12,14 +12,15 @@ from cloud.shared.db import Database, Scope, Tx
 from protocols.money import Fen
 
 _COLUMNS = """
-    a.id, a.kind, a.company_id, a.project_id, a.subject, a.title, a.amount_fen, a.before, a.after, a.payload, a.reason, a.requester,
-    a.requester_number, a.requester_name, a.terminal, a.requested_at, a.state, a.expires_at, a.beneficiary, a.cumulated_fen, a.roles,
-    a.second_roles, a.step, a.decided_by, a.decided_number, a.decided_name, a.decided_at, a.note, k.name AS kind_name,
-    p.name AS project_name,
-    (SELECT json_agg(json_build_array(d.step, d.by_user, d.by_number, d.by_name, d.on_behalf_of, d.approve, d.note, d.terminal, d.at)
-                     ORDER BY d.step) FROM approval_decisions d WHERE d.approval_id = a.id) AS decisions
+    a.id, a.kind, a.company_id, a.project_id, a.subject, a.title, a.amount_fen, a.before, a.after, a.payload, a.reason,
+    a.requester, a.requester_number, a.requester_name, a.terminal, a.requested_at, a.state, a.expires_at, a.beneficiary,
+    a.cumulated_fen, a.roles, a.second_roles, a.step, a.decided_by, a.decided_number, a.decided_name, a.decided_at, a.note,
+    k.name AS kind_name, p.name AS project_name,
+    (SELECT json_agg(json_build_array(d.step, d.by_user, d.by_number, d.by_name, d.on_behalf_of, d.approve, d.note,
+                     d.terminal, d.at) ORDER BY d.step) FROM approval_decisions d WHERE d.approval_id = a.id) AS decisions
     FROM approvals a JOIN approval_kinds k ON k.code = a.kind JOIN projects p ON p.id = a.project_id
 """
+_NOW = "CASE WHEN a.state = 'waiting' AND a.expires_at <= %(now)s THEN 'expired' ELSE a.state END"
 
 
 async def kinds(tx: Tx) -> list[Kind]:
@@ -81,7 +82,8 @@ async def like_requests(tx: Tx, requester: int, kind: str, since: datetime) -> M
     """What a requester asked of one kind since: count, fen, returned."""
     row = await tx.fetch_one(
         """
-        SELECT count(*) AS count, coalesce(sum(amount_fen), 0)::bigint AS fen, count(*) FILTER (WHERE state = 'returned') AS returned
+        SELECT count(*) AS count, coalesce(sum(amount_fen), 0)::bigint AS fen,
+               count(*) FILTER (WHERE state = 'returned') AS returned
         FROM approvals WHERE requester = %s AND kind = %s AND requested_at > %s
         """,
         (requester, kind, since),
@@ -107,7 +109,10 @@ async def add(tx: Tx, facts: Mapping[str, object]) -> int | None:
     names = sorted(facts)
     values = [json.dumps(facts[name], default=str) if name == "payload" else facts[name] for name in names]
     row = await tx.fetch_one(
-        f"INSERT INTO approvals ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))}) ON CONFLICT DO NOTHING RETURNING id",
+        f"""
+        INSERT INTO approvals ({", ".join(names)}) VALUES ({", ".join(["%s"] * len(names))})
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
         values,
     )
     return None if row is None else int(row["id"])
@@ -122,17 +127,16 @@ async def waiting_on(tx: Tx, project_id: int, kind: str, subject: str) -> Approv
 
 
 async def listed(tx: Tx, where: Mapping[str, object], limit: int) -> list[Approval]:
-    """`where`: state, kind, project_id, subject, requester, before (an id); None of one: any. Waiting ones oldest first, else
-    newest first. A waiting one past `now` is expired.
+    """`where`: now, states, kind, projects, subject, requester, before (an id); None of one: any. Waiting ones by kind, oldest
+    first; others newest first. A waiting one past `now` is expired.
     """
-    order = "a.requested_at, a.id" if where["state"] == "waiting" else "a.id DESC"
+    order = "k.position, a.requested_at, a.id" if where["states"] == ["waiting"] else "a.id DESC"
     rows = await tx.fetch_all(
         f"""
         SELECT {_COLUMNS}
-        WHERE (%(state)s::text IS NULL OR %(state)s = CASE WHEN a.state = 'waiting' AND a.expires_at <= %(now)s THEN 'expired'
-               ELSE a.state END)
+        WHERE (%(states)s::text[] IS NULL OR {_NOW} = ANY (%(states)s))
           AND (%(kind)s::text IS NULL OR a.kind = %(kind)s)
-          AND (%(project_id)s::int IS NULL OR a.project_id = %(project_id)s)
+          AND (%(projects)s::int[] IS NULL OR a.project_id = ANY (%(projects)s))
           AND (%(subject)s::text IS NULL OR a.subject = %(subject)s)
           AND (%(requester)s::int IS NULL OR a.requester = %(requester)s)
           AND (%(before)s::bigint IS NULL OR a.id < %(before)s)
@@ -237,6 +241,10 @@ async def delegations(tx: Tx, user_id: int) -> list[dict[str, Any]]:
 
 
 def _approval(row: dict[str, Any]) -> Approval:
-    decisions = [Decision(*one[:-1], datetime.fromisoformat(one[-1])) for one in row.pop("decisions") or ()]
+    names = ("step", "by_user", "by_number", "by_name", "on_behalf_of", "approve", "note", "terminal")
+    decisions = [
+        Decision(**dict(zip(names, one[:-1], strict=True)), at=datetime.fromisoformat(one[-1]))
+        for one in row.pop("decisions") or ()
+    ]
     roles, second = tuple(row.pop("roles")), row.pop("second_roles")
     return Approval(**row, roles=roles, second_roles=None if second is None else tuple(second), decisions=tuple(decisions))

@@ -8,6 +8,7 @@ from typing import Any
 from cloud.access import store
 from cloud.access.audit import audit
 from cloud.access.domain import NewUser, Principal, check_password
+from cloud.access.live import SESSION
 from cloud.access.sessions import hash_password
 from cloud.shared.db import Database, Scope, Tx
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused
@@ -99,7 +100,7 @@ async def disable_user(tx: Tx, principal: Principal, user_id: int, reason: str, 
     if not await store.may_disable(tx, principal.user_id, user_id):
         raise NotAllowed("may_not_grant", "您不能停用这个用户", "not all their roles are yours to take", field="user")
     await store.set_status(tx, user_id, "disabled")
-    await store.close_sessions(tx, user_id)
+    await end_sessions(tx, user_id)
     change = {"status": found["status"]}, {"status": "disabled"}
     place = {"company_id": found["company_id"], "project_id": found["project_id"]}
     await audit(tx, principal, "user.disable", f"user:{user_id}", *change, reason, at=at, **place)
@@ -109,8 +110,14 @@ async def change_password(tx: Tx, principal: Principal, hashed: str, at: datetim
     """One's own; all other sessions end."""
     assert principal.user_id is not None
     await store.set_password(tx, principal.user_id, hashed)
-    await store.close_sessions(tx, principal.user_id)
+    await end_sessions(tx, principal.user_id)
     await audit(tx, principal, "user.password", f"user:{principal.user_id}", None, {}, "", at=at)
+
+
+async def end_sessions(tx: Tx, user_id: int) -> None:
+    """Every session of a person ends with this transaction, and their open streams are told (Y-03)."""
+    await store.close_sessions(tx, user_id)
+    await tx.notify(SESSION, {"user": user_id})
 
 
 def _taken(number: str) -> Conflict:

@@ -18,8 +18,9 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "alarm": ("flow", "projects", "receipts", "boxes", "todo"),
     "readings": ("readings",),
     "gap": _ALL,
+    "session": ("session",),
 }
-"""topic of the hub -> parts of the page it touches; after a gap the whole page may be old"""
+"""topic of the hub -> parts of the page it touches; after a gap the whole page may be old; `session`: somebody's sessions ended"""
 
 BEAT_SECONDS = 10.0
 GATHER_SECONDS = 0.2
@@ -48,9 +49,11 @@ async def stream(
     yield f"retry: 1000\n\n{_event('beat', iso(now()))}"
     while True:
         parts = await _gather(queue, projects, next_beat)
+        ended = "session" in parts
+        parts.discard("session")
         if parts:
             yield "".join(_event(part, "1") for part in sorted(parts))
-        if loop.time() >= next_beat:
+        if ended or loop.time() >= next_beat:
             if not await alive():
                 yield _event("gone", "1")
                 return

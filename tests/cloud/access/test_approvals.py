@@ -14,40 +14,10 @@ from cloud.access import service as access
 from cloud.access.domain import Principal
 from cloud.shared.db import Scope
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused
-from tests.support.hub import NOON, add_person
+from tests.support.approvals import EAST, ROLES, ask, decide, person
+from tests.support.hub import NOON
 
-EAST = Scope(frozenset({1}))
-ROLES = ("cashier", "project_manager", "sub_manager", "hq_finance", "hq_auditor", "hq_admin", "guard", "service", "technician")
-
-
-async def person(hub, number: str, *roles: str, company: int | None = 1, project: int | None = 11) -> Principal:
-    """Somebody with roles, each at the place where it can be held."""
-    made = 0
-    for role in roles:
-        place = (None, None) if role.startswith("hq_") else (company, None if role == "sub_manager" else project)
-        made = await add_person(hub, number, role, *place)
-    row = await store.person(hub.db, made, None)
-    scope = Scope(
-        frozenset(row["companies"]), None if row["projects"] is None else frozenset(row["projects"]), row["whole_group"]
-    )
-    return Principal(made, number, f"测试{number}", tuple(row["roles"]), scope, frozenset(row["permissions"]))
-
-
-async def ask(hub, who: Principal, fen: int = 7_745, **more: object) -> access.Approval:
-    """A cashier asks for a waiver."""
-    wanted: dict[str, object] = {
-        "kind": "waiver", "project_id": 11, "subject": "line:17", "title": "减免 1-1-101 违约金", "amount_fen": fen, "payload": {"line": 17},
-        "before": "77.45", "after": "0.00", "reason": "银行晚到", "key": "k1", "terminal": "窗口 1", "now": NOON,
-        "beneficiary": "owner:101",
-    }  # fmt: skip
-    async with hub.db.tx(who.scope) as tx:
-        return await access.ask(tx, who, **wanted | more)  # type: ignore[arg-type]  # fields by name
-
-
-async def decide(
-    hub, who: Principal, one: access.Approval, *, approve: bool = True, note: str = "", now=NOON, terminal: str = "办公室"
-):
-    return await access.decide(hub, who, one.id, approve=approve, note=note, terminal=terminal, now=now)
+TODAY = NOON.date()
 
 
 @pytest.fixture
@@ -146,8 +116,11 @@ async def test_who_may_ask_where(hub):
         assert code_of(found) in ("not_allowed", "project_not_found")
     cashier = await person(hub, "c1", "cashier")
     for more, code in (
-        ({"kind": "gift"}, "bad_kind"), ({"reason": " "}, "no_reason"), ({"fen": -1}, "bad_amount"), ({"project_id": 21}, "project_not_found"),
-    ):  # fmt: skip
+        ({"kind": "gift"}, "bad_kind"),
+        ({"reason": " "}, "no_reason"),
+        ({"fen": -1}, "bad_amount"),
+        ({"project_id": 21}, "project_not_found"),
+    ):
         with pytest.raises(Refused) as refused:
             await ask(hub, cashier, **more)
         assert code_of(refused) == code
@@ -294,7 +267,7 @@ async def test_another_companys_or_projects_request_is_not_there(hub, carried):
         assert await access.listed(tx, now=NOON) == []
 
 
-async def lend(hub, who: Principal, to: str, *, first: date = NOON.date(), days: int = 7, kinds=None) -> int:
+async def lend(hub, who: Principal, to: str, *, first: date = TODAY, days: int = 7, kinds=None) -> int:
     async with hub.db.tx(who.scope) as tx:
         last = first + timedelta(days=days)
         return await approvals.delegate(tx, who, to=to, first=first, last=last, kinds=kinds, reason="出差", now=NOON)
@@ -347,7 +320,8 @@ async def test_a_delegation_names_somebody_who_approves_in_the_same_tree(hub):
     await person(hub, "far", "project_manager", company=2, project=21)
     for to, more, code in (
         ("m1", {}, "self"), ("c1", {}, "no_delegate"), ("far", {}, "no_delegate"), ("nobody", {}, "no_delegate"),
-        ("m2", {"days": 93}, "bad_days"), ("m2", {"first": date(2026, 11, 1)}, "bad_days"), ("m2", {"kinds": ["gift"]}, "bad_kind"),
+        ("m2", {"days": 93}, "bad_days"),
+        ("m2", {"first": date(2026, 11, 1)}, "bad_days"), ("m2", {"kinds": ["gift"]}, "bad_kind"),
     ):  # fmt: skip
         with pytest.raises(Refused) as found:
             await lend(hub, manager, to, **more)
