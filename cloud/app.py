@@ -10,9 +10,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
 
 from cloud.access import api as access_api
+from cloud.access import api_approvals, pages_approvals
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
-from cloud.access.service import audit, principal_of, require
+from cloud.access.service import audit, page_user, principal_of, require
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import service as counter
@@ -30,8 +31,9 @@ from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
 from cloud.reports import pages as reports_pages
 from cloud.reports import pages_receipts, pages_sites
-from cloud.shared import http, pages
+from cloud.shared import http, pages, people
 from cloud.shared.clock import Clock, SystemClock
+from cloud.shared.console import Counter, shell_router, text_cookie
 from cloud.shared.db import Database, Tx
 from cloud.shared.hub import Hub
 from cloud.shared.live import Live
@@ -46,6 +48,8 @@ _ROUTERS = (
     counter_api.router,
     access_api.router,
     access_pages.router,
+    api_approvals.router,
+    pages_approvals.router,
     fees_api.router,
     payments_api.router,
     parking_api.router,
@@ -63,6 +67,7 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
     if settings.broker:
         hub.fleet = FleetLink(db, hub.clock, hub.live, settings.broker, settings.keys, event_handlers())
     hub.paid_handlers = paid_handlers(hub.fleet)
+    hub.menu_counts = menu_counts()
     hub.approval_handlers = approval_handlers()
     return hub
 
@@ -78,7 +83,7 @@ def create_app(hub: Hub) -> FastAPI:
     app = FastAPI(title="Gatehouse", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
     http.install(app)
-    for one in (*_ROUTERS, router, estate_router(require, audit), fleet_router(require)):
+    for one in (*_ROUTERS, router, estate_router(require, audit), fleet_router(require), shell_router(page_user)):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
@@ -105,6 +110,11 @@ def paid_handlers(link: FleetLink | None) -> PaidHandlers:
 
 def approval_handlers() -> Mapping[str, ApprovalHandler]:
     """kind of an approval -> what carries it out, in the transaction of the decision."""
+    return {}
+
+
+def menu_counts() -> dict[str, tuple[str, Counter]]:
+    """address of a page -> the permission it needs, and what counts how much waits there (UI.md 3)."""
     return {}
 
 
@@ -137,5 +147,7 @@ async def home(request: Request) -> Response:
     user = await principal_of(request.app.state.hub, request, None)
     if user is None:
         return RedirectResponse("/login", 303)
-    menu = pages.menu_of(user)
-    return RedirectResponse(menu[0].url if menu else "/welcome", 303)
+    answer = RedirectResponse(pages.home_of(user), 303)
+    async with request.app.state.hub.db.tx(user.scope) as tx:
+        text_cookie(answer, await people.text_size(tx, user))
+    return answer

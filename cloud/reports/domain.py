@@ -1,81 +1,18 @@
-"""What the pages show, put together from rows: places, the day's table, lines that need somebody. Amounts in fen."""
+"""What the pages show, put together from rows: the day's table, lines that need somebody. Amounts in fen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from protocols.errors import NotFound
+from cloud.shared.places import Place
 from protocols.money import Fen
 from protocols.time import civil
 
 KINDS = {"residential": "小区", "office": "写字楼", "apartment": "公寓", "mall": "商场", "market": "专业市场"}
 TENDER_ORDER = ("cash", "pos", "transfer", "cheque", "wechat", "alipay", "simulated")
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    id: int
-    name: str
-    kind: str
-    company_id: int
-    company: str
-
-    @property
-    def at(self) -> str:
-        return f"p{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    id: int
-    name: str
-    projects: tuple[Project, ...]
-
-    @property
-    def at(self) -> str:
-        return f"c{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page looks: everything somebody may see (`companies`), and what of it is chosen by `?at=` (`shown`)."""
-
-    at: str
-    name: str
-    companies: tuple[Company, ...]
-    shown: tuple[Company, ...]
-
-    @property
-    def projects(self) -> list[Project]:
-        return [project for company in self.shown for project in company.projects]
-
-    @property
-    def ids(self) -> list[int]:
-        return [project.id for project in self.projects]
-
-    def name_of(self, project_id: int) -> str:
-        return next((project.name for project in self.projects if project.id == project_id), "")
-
-
-def place(projects: Iterable[Project], at: str | None) -> Place:
-    """`at`: 'c2' a company, 'p17' a project, empty everything. NotFound `place_not_found` for what is not among the projects."""
-    grouped: dict[int, list[Project]] = {}
-    for project in projects:
-        grouped.setdefault(project.company_id, []).append(project)
-    companies = tuple(Company(key, found[0].company, tuple(found)) for key, found in sorted(grouped.items()))
-    if not at:
-        only = companies[0].projects[0].name if len(companies) == 1 and len(companies[0].projects) == 1 else "全部项目"
-        return Place("", only, companies, companies)
-    for company in companies:
-        if company.at == at:
-            return Place(at, company.name, companies, (company,))
-        for project in company.projects:
-            if project.at == at:
-                return Place(at, project.name, companies, (Company(company.id, company.name, (project,)),))
-    raise NotFound("place_not_found", "没有这个项目", f"no place {at}", field="at")
 
 
 @dataclass(slots=True)

@@ -13,9 +13,10 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from cloud.access.service import Principal, page_user, principal_of
 from cloud.reports import live, service
-from cloud.reports.domain import CATEGORIES, KINDS, LANE_STATES, Place
+from cloud.reports.domain import CATEGORIES, KINDS, LANE_STATES
 from cloud.shared.db import Tx
 from cloud.shared.pages import render
+from cloud.shared.places import Place, look
 from protocols.errors import NotFound
 from protocols.time import business_date
 
@@ -112,7 +113,7 @@ def common(user: Principal, where: Place, view: View) -> dict[str, Any]:
 
 async def view_of(request: Request, tx: Tx, at: str | None, day: date | None) -> tuple[Place, View]:
     now = request.app.state.hub.clock.now()
-    where = await service.look(tx, at)
+    where = await look(tx, at)
     return where, View(min(day or business_date(now), business_date(now)), now, await service.entries(tx, where))
 
 
@@ -146,7 +147,7 @@ async def stream(request: Request, user: Viewer, at: str | None = None) -> Strea
     """Which parts of the page changed, as server-sent events (see live.py); ends with the session."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        ids = frozenset((await service.look(tx, at)).ids)
+        ids = frozenset((await look(tx, at)).ids)
 
     async def events() -> AsyncIterator[str]:
         async with hub.live.subscribe(live.PARTS) as queue:

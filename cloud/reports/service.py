@@ -8,23 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from cloud.estate import service as estate
 from cloud.reports import store
-from cloud.reports.domain import Day, Place, Project, Todo, cumulated, day_of, place, todos
+from cloud.reports.domain import Day, Todo, cumulated, day_of, todos
 from cloud.reports.store import Filter
 from cloud.shared.db import Tx
+from cloud.shared.places import Place
 from protocols.money import Fen, yuan
 from protocols.time import business_date, civil
 
 PAGE = 50
 LATEST = 8
 _WEEK = timedelta(days=7)
-
-
-async def look(tx: Tx, at: str | None) -> Place:
-    """The place of `?at=`. NotFound `place_not_found` outside the viewer's scope."""
-    found = await estate.projects(tx)
-    return place([Project(one.id, one.name, one.kind, one.company_id, one.company_name) for one in found], at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ Row = dict[str, Any]
 class Filter:
     """What a list of receipts shows: business dates both included.
 
-    text  an object (room, plate) or a number as printed, `whole`; or a part of an object
+    text     an object (room, plate) or a number as printed, `whole`; or a part of an object
+    upwards  the oldest first
     """
 
     projects: Sequence[int]
@@ -29,6 +30,7 @@ class Filter:
     text: str | None = None
     shift: int | None = None
     whole: bool = False
+    upwards: bool = False
 
 
 async def takings(tx: Tx, projects: Sequence[int], day: date) -> list[Row]:
@@ -175,23 +177,24 @@ Page = tuple[date, int]
 
 
 async def receipts(tx: Tx, wanted: Filter, before: Page | None, limit: int) -> list[Row]:
-    """The rows of at most `limit` receipts, by business date and then as the hub learned of them, newest first."""
-    older = "AND (business_date, entry_id) < (%s, %s)" if before else ""
+    """The rows of at most `limit` receipts, by business date and then as the hub learned of them, newest first or `upwards`."""
+    beyond, way = (">", "ASC") if wanted.upwards else ("<", "DESC")
+    older = f"AND (business_date, entry_id) {beyond} (%s, %s)" if before else ""
     ours, mine = _where(wanted, receipts=True)
     odd, theirs = _where(wanted, receipts=False)
     found = await tx.fetch_all(
         f"""
         (SELECT n.business_date, n.entry_id FROM unnest(%s::int[]) AS p (id) CROSS JOIN LATERAL (
             SELECT business_date, entry_id FROM report_receipt_keys k WHERE project_id = p.id AND {ours} {older}
-            ORDER BY business_date DESC, entry_id DESC LIMIT %s) n
-         ORDER BY n.business_date DESC, n.entry_id DESC LIMIT %s)
+            ORDER BY business_date {way}, entry_id {way} LIMIT %s) n
+         ORDER BY n.business_date {way}, n.entry_id {way} LIMIT %s)
         UNION ALL
         (SELECT business_date, entry_id FROM report_suspense_keys k WHERE project_id = ANY(%s) AND {odd} {older}
-         ORDER BY business_date DESC, entry_id DESC LIMIT %s)
+         ORDER BY business_date {way}, entry_id {way} LIMIT %s)
         """,
         (list(wanted.projects), *mine, *(before or ()), limit, limit, list(wanted.projects), *theirs, *(before or ()), limit),
     )
-    entries = sorted(((row["business_date"], row["entry_id"]) for row in found), reverse=True)[:limit]
+    entries = sorted(((row["business_date"], row["entry_id"]) for row in found), reverse=not wanted.upwards)[:limit]
     return await _rows(tx, [entry for _, entry in entries], wanted.tender)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +15,16 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from cloud.shared.words import TENDERS
+from cloud.shared.menu import GO, MENU, MenuItem, home_of, menu_of
+from cloud.shared.people import TEXT_COOKIE, TEXT_SIZES
+from cloud.shared.tables import phone_of
+from cloud.shared.words import STATES, TENDERS
 from protocols import plate
 from protocols.errors import Refused
 from protocols.money import Fen, yuan
 from protocols.time import civil
+
+__all__ = ["MENU", "MenuItem", "console", "environment", "home_of", "icon", "menu_of", "render", "static", "status"]
 
 CLOUD = Path(__file__).parent.parent
 STATIC = CLOUD / "shared" / "static"
@@ -58,45 +63,23 @@ class Viewer(Protocol):
     def roles(self) -> Collection[str]: ...
     @property
     def permissions(self) -> Collection[str]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """A page that exists, under its group's word; shown only to those who may read it."""
-
-    group: str
-    name: str
-    url: str
-    icon: str
-    permission: str
-
-
-MENU = (
-    MenuItem("总部", "今日收款", "/today", "report-money", "today.read"),
-    MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
-    MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),
-    MenuItem("经营", "车道实况", "/lanes", "parking", "lane.read"),
-    MenuItem("经营", "抄表", "/meters", "gauge", "meter.read"),
-    MenuItem("系统", "设备与盒子", "/fleet", "router", "box.read"),
-)
-
-
-def menu_of(user: Viewer) -> list[MenuItem]:
-    """The first one is the home page (UI.md 3)."""
-    return [item for item in MENU if item.permission in user.permissions]
-
-
-def home_of(user: Viewer) -> str:
-    found = menu_of(user)
-    return found[0].url if found else "/welcome"
+    @property
+    def csrf(self) -> str: ...
 
 
 def render(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A template of `<slice>/templates`, named '<slice>/<file>', as an answer that no cache keeps."""
     hub = getattr(request.app.state, "hub", None)
     demo = hub is not None and hub.settings.demo
-    html = environment().get_template(name).render(request=request, demo=demo, **context)
+    size = request.cookies.get(TEXT_COOKIE, "")
+    known = {"demo": demo, "text_size": size if size in TEXT_SIZES else ""}
+    html = environment().get_template(name).render(request=request, **known, **context)
     return HTMLResponse(html, status, {"cache-control": "no-store"})
+
+
+def console(user: Viewer, scope: Any, here: str) -> dict[str, Any]:
+    """What the shell of every console page needs: who looks, where (`places.scope_of`), and which menu entry is lit."""
+    return {"user": user, "csrf": user.csrf, "scope": scope, "here": here}
 
 
 def wants_page(request: Request) -> bool:
@@ -131,9 +114,11 @@ def environment() -> Environment:
         "role": lambda name: ROLES.get(name, name),
         "stay": lambda row: stay((row["at"] - row["entered_at"]).total_seconds()),
         "last_day": lambda end: end - timedelta(days=1),
+        "quantity": quantity,
     }
     env.filters.update(formats)
-    env.globals.update(static=static, icon=icon, menu_of=menu_of)
+    env.globals.update(static=static, icon=icon, menu_of=menu_of, go=GO, status=status, phone_of=phone_of, text_sizes=TEXT_SIZES)
+    env.globals.update(find_url="/receipts", find_words="找收据号、房号、车牌")
     return env
 
 
@@ -152,6 +137,21 @@ def icon(name: str, tone: str = "") -> Markup:
     """An icon of the sprite; always beside a word."""
     sprite = static("vendor/icons.svg")
     return Markup('<svg class="gi {}" aria-hidden="true"><use href="{}#{}"/></svg>').format(tone, sprite, name)
+
+
+def status(thing: str, state: str, n: int | None = None) -> Markup:
+    """A state as a chip, by the table of UI.md 6: `status("charge", "overdue", 12)`. KeyError for a state it does not know."""
+    word = STATES[thing][state]
+    mark = icon(word.icon) if word.icon else Markup("")
+    return Markup('<span class="st {}">{}{}</span>').format(word.tone, mark, word.text.format(n=n))
+
+
+def quantity(value: Decimal | int | None) -> str:
+    """'8,126.44': as stored, without trailing zeros."""
+    if value is None:
+        return ""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def cell(fen: Fen | None) -> Markup:

@@ -1,24 +1,140 @@
-// Every console page: "/" goes to the search, details close on Escape or a click elsewhere, forms are sent once.
-document.documentElement.classList.add("js");
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest && event.target.closest("input, select, textarea");
-  if (event.key === "/" && !typing) {
-    const find = document.querySelector("[data-find]");
-    if (find) { event.preventDefault(); find.focus(); find.select(); }
+// Every console page: keys (UI.md 14), pop-ups that close, forms that are sent once, counts of the menu, drafts, order of columns.
+(() => {
+  if (window.gatehouse) return;
+  window.gatehouse = true;
+  document.documentElement.classList.add("js");
+  const all = (selector, root) => [...(root || document).querySelectorAll(selector)];
+  const POPS = "details.scope[open], details.pop[open], details.more[open]";
+  const typing = (event) => event.target.closest && event.target.closest("input, select, textarea, [contenteditable]");
+
+  // Pop-ups: one at a time, closed by Escape (focus goes back to what opened it) or a click elsewhere.
+  document.addEventListener("toggle", (event) => {
+    const opened = event.target;
+    if (!opened.open || !opened.matches("details.scope, details.pop, details.more")) return;
+    all(POPS).forEach((one) => { if (one !== opened && !one.contains(opened)) one.removeAttribute("open"); });
+    const first = opened.querySelector(".popf .in, [data-narrow]");
+    if (first) first.focus();
+  }, true);
+  document.addEventListener("click", (event) => {
+    all(POPS).forEach((one) => { if (!one.contains(event.target)) one.removeAttribute("open"); });
+    if (event.target.closest("[data-keys]")) sheet(true);
+    if (event.target.closest("[data-close]") || event.target.id === "keys") sheet(false);
+  });
+  const keys = document.getElementById("keys");
+  let before = null;
+  function sheet(open) {
+    if (!keys || keys.hidden === !open) return;
+    if (open) before = document.activeElement;
+    keys.hidden = !open;
+    if (open) keys.querySelector("[data-close]").focus();
+    else if (before && before.isConnected) before.focus();
   }
-  if (event.key === "Escape") document.querySelectorAll("details.scope[open]").forEach((one) => one.removeAttribute("open"));
-});
-document.addEventListener("click", (event) => {
-  document.querySelectorAll("details.scope[open]").forEach((one) => { if (!one.contains(event.target)) one.removeAttribute("open"); });
-});
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.dataset.sent) { event.preventDefault(); return; }
-  if (form.hasAttribute("data-once")) {
-    form.dataset.sent = "1";
-    form.querySelectorAll("button[type=submit], button:not([type])").forEach((one) => one.setAttribute("aria-disabled", "true"));
+
+  // Rows of a list: arrows walk, Enter opens, Space ticks.
+  const rows = () => all("table.gt.stick tbody tr").filter((one) => one.querySelector("a, input[type=checkbox]"));
+  function walk(step) {
+    const found = rows();
+    if (!found.length) return false;
+    const at = found.findIndex((one) => one.contains(document.activeElement));
+    const next = found[Math.min(Math.max(at + step, 0), found.length - 1)];
+    (next.querySelector("a") || next.querySelector("input")).focus();
+    return true;
   }
-});
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) document.querySelectorAll("form[data-sent]").forEach((one) => delete one.dataset.sent);
-});
+
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      if (keys && !keys.hidden) { sheet(false); return; }
+      const open = document.querySelector(POPS);
+      if (open) { open.removeAttribute("open"); open.querySelector("summary").focus(); return; }
+      if (event.target.matches && event.target.matches("[data-find]")) event.target.blur();
+      return;
+    }
+    if (typing(event) || (document.body.classList.contains("desk-body") && event.key !== "/")) return;
+    if (going && Date.now() - going < 1500) {
+      going = 0;
+      const link = document.querySelector(`.gh-side [data-go="${CSS.escape(event.key)}"]`);
+      if (link) { event.preventDefault(); location.assign(link.href); return; }
+    }
+    const acts = {
+      "/": () => { const find = document.querySelector("[data-find]"); if (find) { find.focus(); find.select(); } return !!find; },
+      "?": () => { sheet(true); return !!keys; },
+      "g": () => { going = Date.now(); return true; },
+      "f": () => { const chip = document.querySelector("[data-filters] summary"); if (chip) chip.parentNode.setAttribute("open", ""); return !!chip; },
+      "ArrowDown": () => walk(1), "ArrowUp": () => walk(-1),
+      " ": () => { const row = document.activeElement.closest("tr"), box = row && row.querySelector("input[type=checkbox]"); if (box) box.click(); return !!box; },
+    };
+    if (acts[event.key] && acts[event.key]()) event.preventDefault();
+  });
+
+  // The switcher of somebody with many projects: typing narrows it.
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-narrow]")) {
+      const text = event.target.value.trim();
+      all("a", event.target.parentNode).forEach((one) => { one.hidden = !!text && !one.textContent.includes(text); });
+    }
+    if (event.target.matches("[data-expect]")) ready(event.target);
+  });
+  const bare = (text) => text.replace(/[,\s]/g, "");
+  function ready(field) {
+    const button = field.form && field.form.querySelector("button[type=submit]");
+    if (button) button.setAttribute("aria-disabled", String(bare(field.value) !== bare(field.dataset.expect)));
+  }
+  all("[data-expect]").forEach(ready);
+
+  // A form is sent once; a disabled button sends nothing.
+  document.addEventListener("submit", (event) => {
+    const form = event.target, button = event.submitter || form.querySelector("button[type=submit], button:not([type])");
+    if (form.dataset.sent || (button && button.getAttribute("aria-disabled") === "true")) { event.preventDefault(); return; }
+    if (form.hasAttribute("data-once")) {
+      form.dataset.sent = "1";
+      all("button[type=submit], button:not([type])", form).forEach((one) => one.setAttribute("aria-disabled", "true"));
+    }
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) all("form[data-sent]").forEach((form) => {
+      delete form.dataset.sent;
+      all("button[aria-disabled]", form).forEach((one) => one.removeAttribute("aria-disabled"));
+    });
+  });
+
+  // What is wrong comes first: focus goes to the first field with an error (UI.md 8).
+  const wrong = document.querySelector("main [aria-invalid=true]");
+  if (wrong) (wrong.matches("fieldset") ? wrong.querySelector("input") : wrong).focus();
+
+  // How much waits behind the menu's entries; asked after the page, so that no page waits for it.
+  const counted = all("[data-count]");
+  if (counted.length) fetch("/shell/counts", { headers: { accept: "application/json" }, credentials: "same-origin" })
+    .then((answer) => (answer.ok ? answer.json() : {}))
+    .then((found) => counted.forEach((one) => {
+      const count = found[one.dataset.count];
+      if (!count) return;
+      one.textContent = count[0];
+      one.classList.toggle("q", !count[1]);
+      one.hidden = false;
+    })).catch(() => {});
+
+  // Order of columns: drag, or Alt and arrows on a focused box.
+  all("[data-sortable]").forEach((list) => {
+    let held = null;
+    all("li", list).forEach((one) => { one.draggable = true; });
+    list.addEventListener("dragstart", (event) => { held = event.target.closest("li"); held.classList.add("drag"); });
+    list.addEventListener("dragend", () => { if (held) held.classList.remove("drag"); held = null; });
+    list.addEventListener("dragover", (event) => {
+      const over = event.target.closest("li");
+      if (!held || !over || over === held) return;
+      event.preventDefault();
+      const half = over.getBoundingClientRect();
+      list.insertBefore(held, event.clientY < half.top + half.height / 2 ? over : over.nextSibling);
+    });
+    list.addEventListener("keydown", (event) => {
+      const one = event.target.closest("li");
+      if (!event.altKey || !one || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+      event.preventDefault();
+      if (event.key === "ArrowUp" && one.previousElementSibling) list.insertBefore(one, one.previousElementSibling);
+      if (event.key === "ArrowDown" && one.nextElementSibling) list.insertBefore(one.nextElementSibling, one);
+      event.target.focus();
+    });
+  });
+})();

@@ -6,37 +6,63 @@ import re
 
 import pytest
 
-from cloud.shared.pages import MENU, STATIC, static
+from cloud.access.service import everything
+from cloud.shared import menu
+from cloud.shared.console import Count
+from cloud.shared.menu import MENU, MenuItem
+from cloud.shared.pages import STATIC, static
+from protocols.errors import Retry
 from tests.support.hub import make_hub
 
-ROLES = {
-    "hq_finance": ["/today", "/receipts", "/lanes", "/meters", "/fleet"],
-    "hq_auditor": ["/today", "/receipts", "/lanes", "/meters", "/fleet"],
-    "sub_manager": ["/today", "/receipts", "/lanes", "/meters", "/fleet"],
-    "project_manager": ["/today", "/receipts", "/lanes", "/meters", "/fleet"],
-    "cashier": ["/desk", "/receipts", "/meters"],
-    "technician": ["/lanes", "/fleet"],
-    "guard": ["/lanes"],
-    "meter_reader": ["/meters"],
-    "hq_admin": ["/fleet"],
+HOMES = {
+    "hq_finance": "/today",
+    "hq_auditor": "/cash",
+    "sub_manager": "/today",
+    "project_manager": "/home",
+    "cashier": "/desk",
+    "technician": "/lanes",
+    "guard": "/lanes",
+    "meter_reader": "/meters",
+    "hq_admin": "/org",
 }
+"""role -> its home page (UI.md 3) where that exists; else the next of its order"""
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", HOMES)
 async def test_a_menu_shows_what_the_role_may_read_and_every_entry_opens(hub_client, role):
     """1.1, UI 3"""
     await hub_client.log_in(role, project=None if role.startswith("hq") else 11)
-    first = await hub_client.get("/")
-    assert first.headers["location"] == ROLES[role][0]
-    for url in ROLES[role]:
-        page = await hub_client.get(url)
-        assert page.status_code == 200, url
-        if url != "/desk":
-            menu = page.text.split('aria-label="主菜单"')[1]
-            assert re.findall(r'<a href="(/\w+)"', menu.split("</nav>")[0]) == ROLES[role]
+    async with hub_client.hub.db.tx(await everything(hub_client.hub.db)) as tx:
+        rows = await tx.fetch_all("SELECT permission FROM role_permissions WHERE role = %s", (role,))
+    may = {row["permission"] for row in rows}
+    mine = {item.url for item in MENU if item.permission in may}
+    home = (await hub_client.get("/")).headers["location"]
+    assert home == HOMES[role] if HOMES[role] in mine else home in mine
     for item in MENU:
-        if item.url not in ROLES[role]:
-            assert (await hub_client.get(item.url)).status_code == 403, item.url
+        page = await hub_client.get(item.url)
+        assert page.status_code == (200 if item.url in mine else 403), item.url
+        if page.status_code == 200 and 'aria-label="主菜单"' in page.text:
+            menu = page.text.split('aria-label="主菜单"')[1].split("</nav>")[0]
+            listed = re.findall(r'<a href="(/[\w-]+)"', menu)
+            assert listed[0] == home and sorted(listed) == sorted(mine), item.url
+
+
+def test_an_auditor_looks_at_cash_first_and_a_manager_at_what_waits(monkeypatch):
+    """UI 3: each role's own order, in its own groups."""
+    pages = [MenuItem("账务", "审批", "/approvals", "checks", "a"), MenuItem("总部", "今日收款", "/today", "report-money", "a")]
+    pages += [MenuItem("总部", "资金监控", "/cash", "shield-check", "a"), MenuItem("别的", "新页", "/new", "eye", "a")]
+    monkeypatch.setattr(menu, "MENU", tuple(pages))
+    order = lambda role: [(one.group, one.url) for one in menu.menu_of(Somebody(role))]  # noqa: E731
+    assert order("hq_auditor") == [("总部", "/cash"), ("总部", "/today"), ("总部", "/approvals"), ("别的", "/new")]
+    assert order("project_manager") == [("日常", "/today"), ("日常", "/approvals"), ("总部", "/cash"), ("别的", "/new")]
+    assert order("guard")[0] == ("账务", "/approvals")
+
+
+class Somebody:
+    permissions = frozenset({"a"})
+
+    def __init__(self, role: str) -> None:
+        self.roles = (role,)
 
 
 async def test_roles_without_a_page_are_told_so(hub_client):
@@ -88,3 +114,35 @@ def test_every_icon_a_template_names_is_in_the_sprite():
     for template in STATIC.parent.parent.glob("*/templates/*.html"):
         for name in re.findall(r'icon\("([\w-]+)"', template.read_text()):
             assert name in listed, (template.name, name)
+
+
+async def test_the_size_of_text_is_kept_per_user(hub_client):
+    """UI 15: at the next log-in on another computer too."""
+    await hub_client.log_in("hq_finance")
+    assert '<html lang="zh-CN">' in (await hub_client.get("/today")).text
+    answer = await hub_client.post("/prefs/text", data={"size": "xl", "back": "/today?at=c1"})
+    assert answer.headers["location"] == "/today?at=c1"
+    async with hub_client.another() as other:
+        await other.log_in("hq_finance")
+        await other.get("/")
+        assert '<html lang="zh-CN" class="tx-xl">' in (await other.get("/today")).text
+    assert (await hub_client.post("/prefs/text", data={"size": "", "back": "//evil"})).headers["location"] == "/"
+    assert '<html lang="zh-CN">' in (await hub_client.get("/today")).text
+
+
+async def test_menu_entries_say_how_much_waits_there(hub_client):
+    """UI 3: red is money or safety, grey is work; only for pages somebody may read, a failing one does not hide the others."""
+
+    async def three(tx, user):
+        return Count(3, red=True)
+
+    async def none(tx, user):
+        return Count(0)
+
+    async def away(tx, user):
+        raise Retry("database_away", "", "")
+
+    counts = {"/today": ("today.read", three), "/receipts": ("receipt.read", none), "/fleet": ("box.read", away)}
+    hub_client.hub.menu_counts = {**counts, "/desk": ("counter.collect", three)}
+    await hub_client.log_in("hq_finance")
+    assert (await hub_client.get("/shell/counts")).json() == {"/today": [3, True]}

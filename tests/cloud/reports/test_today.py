@@ -110,11 +110,11 @@ async def test_every_figure_of_the_table_opens_a_list_with_the_same_sum(hub, hub
     assert len(cells) > 12
     for url, amount in cells:
         page = (await hub_client.get(url.replace("&amp;", "&"))).text
-        assert re.search(r'id="sum">([\d,.]+)<', page)[1] == amount, url
+        assert re.search(r'id="sum-amount_fen">([\d,.]+)<', page)[1] == amount, url
     drawers = (await hub_client.get("/today/drawers")).text
     for url, amount in re.findall(r'<a href="(/receipts[^"]*)">([\d,.]+)</a>', drawers):
         page = (await hub_client.get(url.replace("&amp;", "&"))).text
-        assert re.search(r'id="sum">([\d,.]+)<', page)[1] == amount, url
+        assert re.search(r'id="sum-amount_fen">([\d,.]+)<', page)[1] == amount, url
 
 
 async def test_an_empty_day_says_what_came_in_yesterday_by_this_time(hub, hub_client):
@@ -185,7 +185,7 @@ async def test_lists_are_paged_by_fifty_without_losing_or_doubling_a_row(hub, hu
         page = (await hub_client.get(url)).text
         rows = re.findall(r'href="/receipts/(\d+)"', page)
         seen, sizes = seen + rows, [*sizes, len(rows)]
-        assert "筛选合计 130 笔" in page and 'id="sum">85.15<' in page
+        assert "筛选合计 130 笔" in page and 'id="sum-amount_fen">85.15<' in page
         following = re.search(r'href="([^"]*)">下 50 笔|rel="next" href="([^"]*)"', page)
         url = (following[1] or following[2]).replace("&amp;", "&") if following else ""
     assert sizes == [50, 50, 30] and len(set(seen)) == 130
