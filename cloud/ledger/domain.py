@@ -44,7 +44,9 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Account(StrEnum):
-    """Root accounts. `revenue` and `agency` carry the fee item's code after a colon: 'revenue:property'."""
+    """Root accounts; docs/ledger.md says which act posts what. After a colon comes the fee item ('revenue:property',
+    'agency:water', 'deposit:renovation', 'waiver:property'), the purpose ('prepayment:water') or the account ('bank:ccb-01').
+    """
 
     RECEIVABLE = "receivable"
     CASH_DRAWER = "cash_drawer"
@@ -53,12 +55,17 @@ class Account(StrEnum):
     PROVIDER_CLEARING = "provider_clearing"
     PREPAYMENT = "prepayment"
     DEPOSIT = "deposit"
+    REFUND_PAYABLE = "refund_payable"
     REVENUE = "revenue"
     AGENCY = "agency"
     LATE_FEE = "late_fee"
+    DISCOUNT = "discount"
     WAIVER = "waiver"
+    BAD_DEBT = "bad_debt"
+    PROVIDER_FEE = "provider_fee"
     OVER_SHORT = "over_short"
     SUSPENSE = "suspense"
+    OPENING = "opening"
 
     def of(self, item: str) -> str:
         """The account of one fee item under this root."""

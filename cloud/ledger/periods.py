@@ -2,7 +2,7 @@
 
 Closing a day closes every day before it, so one date says all: `closed_through`. The posting functions refuse what is dated into
 a closed day (`day_closed`); a machine's late event, posted with `Request.late`, takes the first open day and names its own
-(C-34). A month is closed after its last day; that freezes the charges *of* the month, whatever day they would be posted on (C-38).
+(C-34). A month is closed after its last day; that freezes the charges *of* the month, whatever day they are posted on (C-38).
 """
 
 from __future__ import annotations

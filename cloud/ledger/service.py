@@ -8,7 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from cloud.ledger import store
+from cloud.ledger import store, store_balances
+from cloud.ledger.balances import (
+    Balance,
+    Late,
+    Movement,
+    RefBalance,
+    arrived_since,
+    balance,
+    balances,
+    balances_by_project,
+    balances_by_ref,
+    movements,
+    rebuild,
+)
 from cloud.ledger.domain import (
     GENESIS,
     Account,
@@ -39,14 +52,23 @@ from protocols.uplink.acks import Head
 
 __all__ = [
     "Account",
+    "Balance",
     "Closed",
     "Entry",
     "Fault",
+    "Late",
+    "Movement",
     "Posting",
+    "RefBalance",
     "Request",
     "Sealed",
     "VerifyReport",
+    "arrived_since",
+    "balance",
     "balanced",
+    "balances",
+    "balances_by_project",
+    "balances_by_ref",
     "check_code",
     "close_day",
     "close_month",
@@ -56,9 +78,11 @@ __all__ = [
     "heads",
     "is_open",
     "month_is_open",
+    "movements",
     "outcome",
     "personal",
     "post",
+    "rebuild",
     "require_open_month",
     "reverse",
     "seal",
@@ -197,7 +221,9 @@ async def balanced(tx: Tx) -> bool:
 
 
 async def verify(tx: Tx) -> VerifyReport:
-    """Recompute every chain in scope from its rows and name the first broken entry of each project."""
+    """Recompute every chain in scope from its rows and name the first broken entry of each project; where the chain holds, what
+    closings and sums by day say otherwise.
+    """
     faults: list[Fault] = []
     entries = 0
     heads_found = await store.chain_heads(tx)
@@ -206,7 +232,21 @@ async def verify(tx: Tx) -> VerifyReport:
         entries += checked
         if found is not None:
             faults.append(found)
+    broken = {fault.project_id for fault in faults}
+    faults += [fault for fault in await _summary_faults(tx) if fault.project_id not in broken]
     return VerifyReport(len(heads_found), entries, tuple(faults))
+
+
+async def _summary_faults(tx: Tx) -> list[Fault]:
+    """What says other than the chains: closings, and the sums by day that balances are answered from."""
+    faults = []
+    for row in await store_balances.period_faults(tx):
+        what = "its last entry is another one now" if row["what"] == "head" else "an entry was added to it later"
+        faults.append(Fault(row["project_id"], row["seq"], "closing", f"{row['kind']} {row['day']} was closed: {what}"))
+    for row in await store_balances.day_faults(tx):
+        detail = f"{row['account']} on {row['day']} is summed up as {row['said']} fen, its postings come to {row['is']}"
+        faults.append(Fault(row["project_id"], 0, "summary", detail))
+    return faults
 
 
 async def _verify_chain(tx: Tx, project_id: int, head_seq: int, head_hash: str) -> tuple[int, Fault | None]:

@@ -48,7 +48,8 @@ async def test_tampering_is_named(money_db, money_admin, what):
     async with money_db.tx(BOTH) as tx:
         report = await ledger.verify(tx)
     assert not report.ok
-    assert [(fault.project_id, fault.seq, fault.what) for fault in report.faults] == [(11, seq, kind)]
+    chains = [fault for fault in report.faults if fault.what != "summary"]
+    assert [(fault.project_id, fault.seq, fault.what) for fault in chains] == [(11, seq, kind)]
 
 
 async def test_a_doubled_entry_is_named(money_db, money_admin):
