@@ -39,6 +39,7 @@ from cloud.shared.hub import Hub
 from cloud.shared.live import Live
 from cloud.shared.settings import Settings
 from cloud.shared.static_files import KeptFiles
+from cloud.wallets import service as wallets
 from protocols.uplink.events import Payment
 
 router = APIRouter(include_in_schema=False)
@@ -74,7 +75,7 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
 
 def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
     """What runs beside the answering of requests, each until it is cancelled."""
-    found = [hub.live.run(), metering.keep_ahead(hub.db, hub.clock.now)]
+    found = [hub.live.run(), metering.keep_ahead(hub.db, hub.clock.now), wallets.run(hub.db, hub.clock.now)]
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
 
 

@@ -12,6 +12,7 @@ from cloud.metering import service as metering
 from cloud.parking import service as parking
 from cloud.payments import service as payments
 from cloud.shared.db import Database
+from cloud.wallets import service as wallets
 
 
 async def verify(db: Database) -> dict[str, Any]:
@@ -20,7 +21,7 @@ async def verify(db: Database) -> dict[str, Any]:
         report = await counter.verify(tx)
         faults = [
             {"where": f"project {one.project_id}", "seq": one.seq, "what": one.what, "detail": one.detail}
-            for one in report.faults
+            for one in (*report.faults, *await wallets.faults(tx))
         ]
         for broken in await access.verify_audit(tx):
             faults.append({"where": f"audit {broken.chain}", "seq": broken.seq, "what": broken.what, "detail": broken.detail})
