@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ HOUSEKEEP_S = 60.0
 REMEMBER_S = 3_600.0
 DRAIN_S = 5.0
 RESTART_S = 1.0
+EVENTS_FIRST = 200
 
 
 class Box:
@@ -57,16 +59,19 @@ class Box:
         secure = settings.hub.url.startswith("https:")
         files = HubFiles(settings.hub.url, tls(settings.hub) if secure else None)
         self._documents = DocumentsService(settings.box.id, self.store, files, self._keys)
-        self._pictures = Pictures(data / "pictures", files)
+        self._pictures = Pictures(data / "pictures", files, may_send=self._events_are_up)
         self.store.room_makers.append(self._pictures.make_room)
         self._supervisor = Supervisor()
         self._manager = Manager()
         self._health = Health(self.store, self._clock, data, self._supervisor.units)
+        self._camera_counts: Counter[str] = Counter()
+        self._health.parts["pictures"] = lambda: self._pictures.counts + self._camera_counts
         self._line: Uplink | None = None
         self._wires: Callable[[LaneConfig], LaneWires] | None = None
         self._lanes = Lanes(
-            self.store, self._documents, self._clock, self._make_wires, box=settings.box.id, online=self._online
-        )
+            self.store, self._documents, self._clock, self._make_wires,
+            box=settings.box.id, online=self._online, keep_picture=self._pictures.add,
+        )  # fmt: skip
         self.stopping = asyncio.Event()
 
     async def run(self, ready: Callable[[str, str], None]) -> None:
@@ -154,7 +159,7 @@ class Box:
         from edge.drivers.camera_http import camera_app
         from edge.services.serving import serve
 
-        await serve(camera_app(self._lanes.plate_seen), listening)
+        await serve(camera_app(self._lanes.plate_seen, counts=self._camera_counts), listening)
 
     async def _uplink(self) -> None:
         await _load("edge.services.uplink")
@@ -208,6 +213,11 @@ class Box:
 
     def _online(self) -> bool:
         return self._line is not None and self._line.online
+
+    def _events_are_up(self) -> bool:
+        """After an outage events go first (L-32): no more wait than one batch holds."""
+        status = self.store.status("money")
+        return self._online() and status.seq - status.acked <= EVENTS_FIRST
 
     def _make_wires(self, config: LaneConfig) -> LaneWires:
         """Only a box with lanes loads the pins' library."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -101,6 +101,7 @@ class PlateSeen:
     """A camera's reading for one lane. `plate` None: a vehicle without a readable plate. `confidence` 0..100.
 
     `late`: replayed by the camera from a time without connection; it must never open anything (L-07).
+    `picture`: a JPEG of at most 40 kB, None when the camera sent none that small (DESIGN 2.7).
     """
 
     lane: str
@@ -109,6 +110,7 @@ class PlateSeen:
     confidence: int
     event_id: str
     late: bool = False
+    picture: bytes | None = field(default=None, repr=False)
 
 
 CommandHandler = Callable[[Command], Awaitable[str]]

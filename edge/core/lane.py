@@ -6,7 +6,9 @@ ms and returns the actions in order. Safety (fire, a vehicle under the arm) neve
 
 from __future__ import annotations
 
-from edge.core.lane_machine import GAP_MS, Machine, Timing
+from dataclasses import replace
+
+from edge.core.lane_machine import GAP_MS, READ_AHEAD_MS, Machine, Timing
 from edge.core.lane_table import PLACE, Arm, Do, On, Place
 from edge.core.lane_types import Action, Grant, Pulse, Reading, Verdict, Visit
 from edge.ports import Input
@@ -59,9 +61,12 @@ class Lane(Machine):
         return self._settled()
 
     def seen(self, reading: Reading, now: int) -> list[Action]:
-        """A camera's reading. The same plate within 10 s is one event (L-07); without a plate the wait goes on."""
+        """A camera's reading. The same plate within 10 s is one event (L-07); without a plate the wait goes on, pictured."""
         self._now = now
-        if reading.plate is None or now - self._read_at.get(reading.plate, -SAME_PLATE_MS) < SAME_PLATE_MS:
+        if reading.plate is None:
+            self._take_picture(reading)
+            return []
+        if now - self._read_at.get(reading.plate, -SAME_PLATE_MS) < SAME_PLATE_MS:
             return []
         self._read_at = {plate: at for plate, at in self._read_at.items() if now - at < SAME_PLATE_MS}
         self._read_at[reading.plate] = now
@@ -146,6 +151,21 @@ class Lane(Machine):
         return min(dues, default=None)
 
     @property
+    def picture(self) -> int | None:
+        """Of the vehicle in question; of one just seen coming where none is at the lane yet."""
+        if self.visit is not None and (self.visit.present or self.visit.reading.picture is not None):
+            return self.visit.reading.picture
+        early = [found for found in (self._early, self._early_picture) if found is not None]
+        return next((reading.picture for reading, at in early if self._now - at <= READ_AHEAD_MS), None)
+
+    @property
+    def pictures(self) -> frozenset[int]:
+        """Of the vehicles that are here or were just seen coming; any other is of a vehicle that has gone."""
+        here = [visit.reading for visit in (self.visit, self.following) if visit is not None]
+        early = [found[0] for found in (self._early, self._early_picture) if found is not None]
+        return frozenset(reading.picture for reading in here + early if reading.picture is not None)
+
+    @property
     def quiet(self) -> bool:
         """No vehicle and a closed arm: the moment to change wires or software."""
         return self.place is Place.IDLE and not (self.a or self.b or self.fire) and self.arm is Arm.DOWN
@@ -199,7 +219,13 @@ class Lane(Machine):
     # -- inputs to triggers ------------------------------------------------------------------------------------------
 
     def _a_on(self) -> None:
-        early = self._read_ahead()
+        early, pictured = self._read_ahead(), self._pictured_ahead()
+        self._comes_on_a(early)
+        newcomer = self.following or self.visit
+        if early is None and pictured is not None and newcomer is not None and newcomer.plate is None:
+            self._show(newcomer, pictured)
+
+    def _comes_on_a(self, early: Reading | None) -> None:
         if self.place in _BEHIND:
             self.following = self._new_visit(early, present=True)
         elif self.place is Place.BETWEEN and self.visit is not None:
@@ -257,6 +283,21 @@ class Lane(Machine):
         elif self.place is Place.CLEARED and visit.doubtful and reading.plate != visit.plate:
             self.following = self._new_visit(reading, present=True)
             self._turn(On.OTHER_PLATE)
+
+    def _take_picture(self, reading: Reading) -> None:
+        """A vehicle without a readable plate: its picture goes where a plate would have gone."""
+        visit, behind = self.visit, self.following
+        if behind is not None and (self.place is Place.UNCLEAR or self.place in _BEHIND):
+            self._show(behind, reading)
+        elif visit is None or not visit.present or self._is_ahead(visit):
+            self._early_picture = (reading, self._now)
+        elif self.place is not Place.UNCLEAR and not visit.doubtful:
+            self._show(visit, reading)
+
+    @staticmethod
+    def _show(visit: Visit, reading: Reading) -> None:
+        if visit.reading.picture is None:
+            visit.reading = replace(visit.reading, picture=reading.picture)
 
     def _is_ahead(self, visit: Visit) -> bool:
         """Is the vehicle in question past the camera, so that what is read now belongs to the next one?"""

@@ -64,6 +64,7 @@ class Machine:
         self._place_due: tuple[int, On] | None = None
         self._travel_due: int | None = None
         self._early: tuple[Reading, int] | None = None
+        self._early_picture: tuple[Reading, int] | None = None
         self._read_at: dict[str, int] = {}
         self._left_a: int | None = None
         self._visits = memory.visit.id if memory.visit else 0
@@ -230,6 +231,11 @@ class Machine:
 
     def _read_ahead(self) -> Reading | None:
         early, self._early = self._early, None
+        return early[0] if early is not None and self._now - early[1] <= READ_AHEAD_MS else None
+
+    def _pictured_ahead(self) -> Reading | None:
+        """As `_read_ahead`, of a vehicle without a readable plate."""
+        early, self._early_picture = self._early_picture, None
         return early[0] if early is not None and self._now - early[1] <= READ_AHEAD_MS else None
 
     def memory(self) -> Memory:

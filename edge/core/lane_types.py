@@ -15,11 +15,12 @@ NoteKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a camera read. `plate` is None for a vehicle without a readable plate."""
+    """What a camera read. `plate` None: a vehicle without a readable plate. `picture`: the service's number of its picture."""
 
     plate: str | None
     colour: str = "unknown"
     confidence: int = 0
+    picture: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

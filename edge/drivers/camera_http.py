@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,6 +19,9 @@ from edge.ports import PlateSeen
 
 BIGGEST_BODY = 1_000_000
 MOST_LANES = 64
+BIGGEST_TEXT = 40 * 1024 // 3 * 4
+"""A picture of up to 40 kB in base64: its size is known before anything is decoded."""
+JPEG = b"\xff\xd8\xff"
 LATE_S = 30.0
 STEADY_S = 2.0
 COLOURS = {1: "blue", 2: "yellow", 3: "white", 4: "black", 5: "green", 6: "yellow_green"}
@@ -43,6 +49,8 @@ class _PlateResult(_Vendor):
     colorType: int = 0
     confidence: int = 0
     timeStamp: _TimeStamp = _TimeStamp()
+    imageFile: object = None
+    imageFragmentFile: object = None
 
 
 class _Result(_Vendor):
@@ -60,10 +68,16 @@ class _Push(_Vendor):
 
 
 def camera_app(
-    on_plate: Callable[[PlateSeen], None], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    on_plate: Callable[[PlateSeen], None],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    counts: Counter[str] | None = None,
 ) -> Starlette:
-    """POST /camera/{lane}. A bad body is 400, one above 1 MB is 413; the same reading pushed again gets the same event id."""
+    """POST /camera/{lane}. A bad body is 400, one above 1 MB is 413; the same reading pushed again gets the same event id.
 
+    `counts` of pictures that were of no use, whose readings counted all the same: `picture_bad`, `picture_too_large`.
+    """
+
+    counted: Counter[str] = Counter() if counts is None else counts
     clocks: dict[str, _CameraClock] = {}
 
     async def push(request: Request) -> Response:
@@ -76,7 +90,7 @@ def camera_app(
             return JSONResponse({"error": "not a recognition message"}, status_code=400)
         lane = request.path_params["lane"]
         clock = clocks.setdefault(lane, _CameraClock()) if len(clocks) < MOST_LANES else clocks.get(lane, _CameraClock())
-        on_plate(_seen(lane, alarm, clock, now()))
+        on_plate(_seen(lane, alarm, clock, now(), counted))
         return JSONResponse(_GOOD)
 
     return Starlette(routes=[Route("/camera/{lane}", push, methods=["POST"])])
@@ -113,7 +127,35 @@ class _CameraClock:
         return False
 
 
-def _seen(lane: str, alarm: _AlarmInfoPlate, clock: _CameraClock, now: datetime) -> PlateSeen:
+def _picture(found: _PlateResult, counts: Counter[str]) -> bytes | None:
+    """The whole frame when it is small enough to go up, else the cut-out of it; no image is decoded on a box."""
+    too_large = False
+    for text in (found.imageFile, found.imageFragmentFile):
+        if not text:
+            continue
+        if isinstance(text, str) and len(text) > BIGGEST_TEXT:
+            too_large = True
+            continue
+        content = _jpeg(text)
+        if content is not None:
+            return content
+        counts["picture_bad"] += 1
+    if too_large:
+        counts["picture_too_large"] += 1
+    return None
+
+
+def _jpeg(text: object) -> bytes | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return content if content.startswith(JPEG) else None
+
+
+def _seen(lane: str, alarm: _AlarmInfoPlate, clock: _CameraClock, now: datetime, counts: Counter[str]) -> PlateSeen:
     found = alarm.result.PlateResult
     stamp = found.timeStamp.Timeval
     taken = datetime.fromtimestamp(stamp.sec, UTC) if 0 < stamp.sec < 4_000_000_000 else None
@@ -125,5 +167,5 @@ def _seen(lane: str, alarm: _AlarmInfoPlate, clock: _CameraClock, now: datetime)
         confidence=min(100, max(0, found.confidence)),
         event_id=f"{alarm.serialno}/{alarm.plateid}/{stamp.sec}.{stamp.usec:06d}/{plate}",
         late=taken is not None and clock.late((now - taken).total_seconds()),
+        picture=_picture(found, counts),
     )
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge.core.lane_types import Complete, Grant, Note, Verdict, Visit
 from edge.core.stays import StayRecord
 from protocols.money import yuan
-from protocols.uplink.events import Body, FeeDue, LaneNote, Passage, Stroke
+from protocols.uplink.events import Body, FeeDue, LaneNote, Passage, Snapshot, Stroke
 
 NOTE_NAMES = {
     "abandoned": "没有通过，开走了",
@@ -21,6 +21,7 @@ NOTE_NAMES = {
     "call": "要人处理",
     "store_full": "存不下记录",
 }
+PICTURED = frozenset({"manual", "command", "free", "fault"})
 REASON_NAMES = {
     "paid": "已付，放行",
     "pass": "通行证，放行",
@@ -35,7 +36,14 @@ REASON_NAMES = {
 
 
 def passage(
-    done: Complete, lane: str, stay: StayRecord, verdict: Verdict | None, *, leaving: bool, paid_fen: int | None
+    done: Complete,
+    lane: str,
+    stay: StayRecord,
+    verdict: Verdict | None,
+    *,
+    leaving: bool,
+    paid_fen: int | None,
+    snapshot: Snapshot | None = None,
 ) -> Passage:
     """The complete passage; `stay` is the record it opens or ends."""
     visit = done.visit
@@ -56,6 +64,7 @@ def passage(
         paid_fen=paid_fen if leaving else None,
         tariff=verdict.tariff if leaving and verdict is not None else None,
         stroke=done.stroke,
+        snapshot=snapshot,
     )
 
 
@@ -74,15 +83,34 @@ def fee_due(lane: str, visit: Visit, verdict: Verdict, stay: StayRecord) -> FeeD
     )
 
 
-def stroke(lane: str, n: int, grant: Grant | None) -> Stroke:
+def stroke(lane: str, n: int, grant: Grant | None, snapshot: Snapshot | None = None) -> Stroke:
     if grant is None:
-        return Stroke(lane=lane, n=n, reason="none")
+        return Stroke(lane=lane, n=n, reason="none", snapshot=snapshot)
     return Stroke(
-        lane=lane, n=n, reason=grant.reason, stay=grant.stay, by=grant.by, reference=grant.reference, detail=grant.detail
+        lane=lane,
+        n=n,
+        reason=grant.reason,
+        stay=grant.stay,
+        by=grant.by,
+        reference=grant.reference,
+        detail=grant.detail,
+        snapshot=snapshot,
     )
 
 
-def note(lane: str, said: Note) -> LaneNote:
+def stroke_is_pictured(grant: Grant | None) -> bool:
+    """Raised by somebody's hand, by nobody, or for nothing (DESIGN 2.7)."""
+    return grant is None or grant.reason in PICTURED
+
+
+def passage_is_pictured(done: Complete) -> bool:
+    """Free, let through by somebody, with a corrected plate, or escaped (DESIGN 2.7)."""
+    visit = done.visit
+    corrected = visit.corrected_by is not None or (visit.plate_read is not None and visit.plate_read != visit.plate)
+    return done.escaped or corrected or (visit.grant is not None and visit.grant.reason in PICTURED)
+
+
+def note(lane: str, said: Note, snapshot: Snapshot | None = None) -> LaneNote:
     visit = said.visit
     return LaneNote(
         lane=lane,
@@ -90,6 +118,7 @@ def note(lane: str, said: Note) -> LaneNote:
         stay=visit.stay if visit is not None else None,
         plate=visit.plate if visit is not None else None,
         detail=said.detail,
+        snapshot=snapshot,
     )
 
 

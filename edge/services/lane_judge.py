@@ -157,4 +157,3 @@ class Judge:
         verdict = self.leaving(stay, lane)
         fee = None if verdict.kind == "hold" else verdict.due_fen
         return Candidate(stay.id, stay.plate or "", stay.entered_at, fee)
-

@@ -60,7 +60,7 @@ def _visit_document(visit: Visit) -> dict[str, Any]:
     verdict = visit.verdict
     return {
         "id": visit.id,
-        "reading": asdict(visit.reading),
+        "reading": {"plate": visit.reading.plate, "colour": visit.reading.colour, "confidence": visit.reading.confidence},
         "plate_read": visit.plate_read,
         "corrected_by": visit.corrected_by,
         "verdict": {name: getattr(verdict, name) for name in _KEPT} if verdict is not None else None,

@@ -23,6 +23,7 @@ from edge.core.lane_types import (
     Raised,
     Reading,
     StoreFull,
+    Verdict,
     Visit,
 )
 from edge.core.stays import Moment, StayRecord, opened
@@ -30,10 +31,11 @@ from edge.ports import Input, LaneWires
 from edge.services import lane_events, lane_memory
 from edge.services.lane_judge import Judge
 from edge.services.lane_outbox import Outbox
+from edge.services.lane_pictures import Keep, LanePictures
 from edge.services.lane_stays import State, Stays
 from protocols.errors import Conflict, Retry
 from protocols.time import iso
-from protocols.uplink.events import Body, LaneNote
+from protocols.uplink.events import Body, LaneNote, Snapshot
 from protocols.wiring import LaneConfig
 
 
@@ -48,6 +50,7 @@ class Shared:
     mono_ms: Callable[[], int]
     new_id: Callable[[], str]
     state: Callable[[str], bytes | None]
+    keep_picture: Keep | None = None
     news: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=20))
 
 
@@ -71,6 +74,7 @@ class LaneRunner:
         now = shared.now()
         memory, self._recent = lane_memory.read(shared.state(f"lane/{config.lane}"), now)
         self.lane = Lane(timing(config), wires.levels(), memory)
+        self.pictures = LanePictures(shared.keep_picture)
         self._written: dict[str, Any] | None = None
         self._attached: Attached | None = None
         self._answers: list[asyncio.Future[None]] = []
@@ -99,8 +103,9 @@ class LaneRunner:
 
     # -- inputs ------------------------------------------------------------------------------------------------------
 
-    def seen(self, reading: Reading) -> None:
-        self._run(lambda: self.lane.seen(reading, self._shared.mono_ms()))
+    def seen(self, reading: Reading, picture: bytes | None = None) -> None:
+        pictured = replace(reading, picture=self.pictures.hold(picture))
+        self._run(lambda: self.lane.seen(pictured, self._shared.mono_ms()))
 
     def correct(self, plate: str, by: str | None) -> None:
         self._run(lambda: self.lane.correct(plate, self._shared.mono_ms(), by))
@@ -143,6 +148,7 @@ class LaneRunner:
         try:
             self._carry_out(act())
             self._hand_over()
+            self.pictures.forget_others(self.lane.pictures)
         except Exception as problem:  # noqa: BLE001 - the supervisor of one lane
             self.stop()
             self._broken(problem)
@@ -164,10 +170,13 @@ class LaneRunner:
                     self._complete(action)
                 case Abandon(visit):
                     self._abandon(visit)
-                case Note():
-                    self._say(lane_events.note(self.config.lane, action))
+                case Note(what, visit_or_none):
+                    snapshot = self._snapshot(visit_or_none) if what == "tailgate" else None
+                    self._say(lane_events.note(self.config.lane, action, snapshot))
                 case Raised(n, grant_or_none):
-                    self._say(lane_events.stroke(self.config.lane, n, grant_or_none))
+                    pictured = lane_events.stroke_is_pictured(grant_or_none)
+                    snapshot = self.pictures.snapshot(self.lane.picture) if pictured else None
+                    self._say(lane_events.stroke(self.config.lane, n, grant_or_none, snapshot))
                 case StoreFull(visit):
                     self._say(self._note("store_full", visit), self._note("call", visit, "存不下记录，车在等"))
                 case Pulse():
@@ -245,7 +254,7 @@ class LaneRunner:
             self._say(LaneNote(lane=self.config.lane, what="abandoned", stay=lost.id, plate=lost.plate, detail=detail))
         record = replace(record, plate=visit.plate or record.plate, inside=True)
         self._state |= stays.put(record)
-        self._say(lane_events.passage(done, self.config.lane, record, visit.verdict, leaving=False, paid_fen=None))
+        self._pass(done, record, visit.verdict, leaving=False)
 
     def _complete_exit(self, done: Complete) -> None:
         visit, stays = done.visit, self._shared.stays
@@ -257,7 +266,17 @@ class LaneRunner:
             self._state |= stays.end(stay)
         paid = stay.paid_fen if stay is not None else None
         verdict = visit.verdict if visit.verdict is not None and visit.verdict.stay is not None else None
-        self._say(lane_events.passage(done, self.config.lane, record, verdict, leaving=True, paid_fen=paid))
+        self._pass(done, record, verdict, leaving=True, paid_fen=paid)
+
+    def _pass(
+        self, done: Complete, stay: StayRecord, verdict: Verdict | None, *, leaving: bool, paid_fen: int | None = None
+    ) -> None:
+        snapshot = self._snapshot(done.visit) if lane_events.passage_is_pictured(done) else None
+        lane = self.config.lane
+        self._say(lane_events.passage(done, lane, stay, verdict, leaving=leaving, paid_fen=paid_fen, snapshot=snapshot))
+
+    def _snapshot(self, visit: Visit | None) -> Snapshot | None:
+        return self.pictures.snapshot(visit.reading.picture) if visit is not None else None
 
     def _abandon(self, visit: Visit) -> None:
         self._say(self._note("abandoned", visit))

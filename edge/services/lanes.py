@@ -19,6 +19,7 @@ from edge.services.lane_desk import Answer, Desk, owed
 from edge.services.lane_judge import Judge
 from edge.services.lane_lists import Lists
 from edge.services.lane_outbox import Outbox
+from edge.services.lane_pictures import Keep
 from edge.services.lane_runner import LaneRunner, Shared
 from edge.services.lane_stays import Stays
 from protocols.errors import NotFound, Refused
@@ -62,6 +63,7 @@ class LaneView:
 class Lanes:
     """`box` names the receipt book `<box>-L`. `online` tells whether the hub is there (L-31); without it, it always is.
 
+    `keep_picture` sends a picture up that an event names; without it none is held.
     `ready` is set when every lane that could be started is deciding.
     """
 
@@ -75,6 +77,7 @@ class Lanes:
         box: str = "",
         online: Callable[[], bool] = lambda: True,
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+        keep_picture: Keep | None = None,
     ) -> None:
         self.ready = asyncio.Event()
         self._journal = journal
@@ -86,7 +89,7 @@ class Lanes:
         self._outbox = Outbox(journal)
         stays = Stays()
         judge = Judge(self._lists, stays, self._moment, new_id, online)
-        self._shared = Shared(stays, judge, self._outbox, self._moment, clock.mono_ms, new_id, self._outbox.state)
+        self._shared = Shared(stays, judge, self._outbox, self._moment, clock.mono_ms, new_id, self._outbox.state, keep_picture)
         self._desk: Desk | None = None
         self._runners: dict[str, LaneRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -202,7 +205,7 @@ class Lanes:
         if len(self._readings) > READINGS_KEPT:
             self._readings.popitem(last=False)
         plate = normalise(seen.plate) if seen.plate else None
-        runner.seen(Reading(plate or None, seen.colour, min(100, max(0, seen.confidence))))
+        runner.seen(Reading(plate or None, seen.colour, min(100, max(0, seen.confidence))), seen.picture)
 
     async def command(self, command: Command) -> str:
         """`open` lets the stay that stands there pass, `lock` ends an opening by fire. Refused with the reason when it cannot."""

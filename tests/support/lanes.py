@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ from protocols.errors import Retry
 from protocols.pin import hash_pin
 from protocols.time import SHANGHAI, ClockQuality, WallTime
 from protocols.uplink.documents import DocumentName
-from protocols.uplink.events import Body
+from protocols.uplink.events import Body, Snapshot
 from protocols.wiring import LaneConfig, LanePins, OutagePolicy
 from sim.plant.lane import LanePlant
 from sim.plant.vehicle import Vehicle
 
+JPEG = b"\xff\xd8\xff"
 START = datetime(2026, 11, 23, 8, 0, tzinfo=SHANGHAI)
 TARIFF: dict[str, Any] = {
     "id": "casual",
@@ -176,6 +178,11 @@ class PlantWires:
             self._plant.wires = None
 
 
+def picture_of(plate: str) -> bytes:
+    """What the camera saw, whatever it read."""
+    return JPEG + plate.encode()
+
+
 class PlantLane:
     """One lane's physics, stepped from change to change on the running loop's time."""
 
@@ -273,9 +280,9 @@ class PlantLane:
         while self.lane.reads:
             car = self.lane.reads.pop(0)
             self._reads += 1
-            if car.plate not in self.unread:
-                plate = self.misread.get(car.plate, car.plate)
-                self._push(car, PlateSeen(self.config.lane, plate, car.colour, 98, f"{self.config.lane}-{self._reads}"))
+            plate = None if car.plate in self.unread else self.misread.get(car.plate, car.plate)
+            event = f"{self.config.lane}-{self._reads}"
+            self._push(car, PlateSeen(self.config.lane, plate, car.colour, 98, event, picture=picture_of(car.plate)))
 
     def _push(self, car: Vehicle, seen: PlateSeen) -> None:
         """The camera takes another picture as long as the box does not answer and the vehicle stands there."""
@@ -295,6 +302,7 @@ class Yard:
         self.documents = documents
         self.clock = LoopClock()
         self.online = True
+        self.pictures: dict[str, bytes] = {}
         self.plant = {config.lane: PlantLane(config, self._seen) for config in configs}
         self._ids = 0
         self._boots = 0
@@ -310,6 +318,7 @@ class Yard:
             box="box-1",
             online=lambda: self.online,
             new_id=self._new_id,
+            keep_picture=self._keep_picture,
         )
 
     async def start(self) -> Yard:
@@ -338,6 +347,15 @@ class Yard:
             return False
         self.lanes.plate_seen(seen)
         return True
+
+    def _keep_picture(self, content: bytes) -> Snapshot:
+        found = Snapshot(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        self.pictures[found.sha256] = content
+        return found
+
+    def pictured(self, body: Any) -> str | None:
+        """The plate on the picture an event names."""
+        return None if body.snapshot is None else self.pictures[body.snapshot.sha256].removeprefix(JPEG).decode()
 
     def _new_id(self) -> str:
         self._ids += 1

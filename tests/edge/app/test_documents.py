@@ -1,13 +1,9 @@
-"""Desired documents and thumbnails over HTTP(S): signed, newer, whole; the hub away, lying, refusing (L-37, DESIGN 2.5, 2.7)."""
+"""Desired documents over HTTP(S): signed, newer, whole; the hub away, lying, refusing (L-37, DESIGN 2.5)."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,64 +11,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.services.documents import DocumentsService
 from edge.services.fetching import HubFiles
-from edge.services.pictures import MAX_BYTES, Pictures
 from protocols.errors import NotFound, Refused, Retry
 from protocols.uplink.documents import Manifest, reference, sign_manifest
 from protocols.uplink.signing import key_id
 from tests.support.edge import BOX, running_store, until
+from tests.support.files import Files, serving_files
 
 WHEN = "2026-11-24T00:00:00+08:00"
 KEY = Ed25519PrivateKey.generate()
 KEYS = {key_id(KEY.public_key()): KEY.public_key()}
 
 
-class Files:
-    """A hub's file side: bodies by path, a status for what it does not like, and what was put."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, bytes] = {}
-        self.asked: list[str] = []
-        self.put: dict[str, bytes] = {}
-        self.trouble: int | None = None
-        self.url = ""
-
-    def hold(self, body: bytes) -> str:
-        sha256 = hashlib.sha256(body).hexdigest()
-        self.bodies[f"/box/documents/{sha256}"] = body
-        return sha256
-
-
 @pytest.fixture
 def hub() -> Iterator[Files]:
-    files = Files()
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(files.trouble or status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_GET(self) -> None:
-            files.asked.append(self.path)
-            body = files.bodies.get(self.path)
-            self._answer(404 if body is None else 200, body or b"")
-
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            if files.trouble is None:
-                files.put[self.path] = body
-            self._answer(204, b"")
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    files.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield files
-    server.shutdown()
-    server.server_close()
+    with serving_files() as files:
+        yield files
 
 
 def manifest(n: int, *bodies: tuple[str, bytes], generation: int = 1, box: str = BOX, key: Ed25519PrivateKey = KEY) -> bytes:
@@ -150,26 +103,3 @@ def test_the_hub_s_answers_are_told_apart(hub: Files) -> None:
         HubFiles("http://127.0.0.1:9", None).get("/", 1)
     with pytest.raises(Refused):
         HubFiles("ftp://hub", None)
-
-
-async def test_thumbnails_go_up_oldest_first_and_only_so_many_wait(tmp_path: Path, hub: Files) -> None:
-    """DESIGN 2.7: <= 40 kB, best effort, bounded; the hub's refusal drops one, its absence none."""
-    pictures = Pictures(tmp_path / "pictures", HubFiles(hub.url, None), most=3, jitter=lambda: 0.0)
-    hub.trouble = 503
-    running = asyncio.create_task(pictures.run())
-    with pytest.raises(Refused, match="too_large"):
-        pictures.add(b"x" * (MAX_BYTES + 1))
-    snapshots = [pictures.add(b"\xff\xd8\xff picture %d" % n) for n in range(5)]
-    assert pictures.counts["dropped"] == 2 and len(pictures.waiting()) == 3
-    hub.trouble = None
-    await until(lambda: not pictures.waiting())
-    assert list(hub.put) == [f"/box/pictures/{snapshot.sha256}" for snapshot in snapshots[2:]]
-    hub.trouble = 422
-    pictures.add(b"\x89PNG not really")
-    await until(lambda: pictures.counts["refused"])
-    assert not pictures.waiting()
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-    pictures.add(b"\xff\xd8\xff more")
-    assert pictures.make_room() and not pictures.waiting() and not pictures.make_room()
