@@ -7,26 +7,115 @@ from datetime import datetime
 
 from cloud.estate import store, store_search
 from cloud.estate.domain import KINDS, Found, NewRoom, Project, Room, read_query
+from cloud.estate.domain_owners import (
+    RELATIONS,
+    OwnerRecord,
+    OwnerValues,
+    Payer,
+    Payers,
+    Phone,
+    Relation,
+    Transfer,
+    initials,
+    mask_identity,
+    mask_phone,
+)
+from cloud.estate.domain_tree import STATUSES, USES, BankAccount, ProjectRecord, RoomRecord, RoomValues, StatusSpan, long_code
+from cloud.estate.identity import IdentityKeys, identity_keys
+from cloud.estate.owners import (
+    contacts,
+    duplicates,
+    erase_owner,
+    likely_same,
+    merge_owners,
+    owner_record,
+    owner_records,
+    see_identity,
+    vehicles_of,
+)
+from cloud.estate.payers import (
+    add_relation,
+    end_relation,
+    payer_at,
+    payer_history,
+    payers_of,
+    people_of_rooms,
+    rooms_of_owners,
+    set_payer,
+    stop_item_payer,
+    transfer,
+    transfers,
+    turn_payers,
+)
+from cloud.estate.tree import project_record, room_links, room_record, room_records, room_statuses
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 
 __all__ = [
     "KINDS",
+    "RELATIONS",
+    "STATUSES",
+    "USES",
+    "BankAccount",
     "Found",
+    "IdentityKeys",
     "NewRoom",
+    "OwnerRecord",
+    "OwnerValues",
+    "Payer",
+    "Payers",
+    "Phone",
     "Project",
+    "ProjectRecord",
+    "Relation",
     "Room",
+    "RoomRecord",
+    "RoomValues",
+    "StatusSpan",
+    "Transfer",
     "add_company",
     "add_project",
+    "add_relation",
     "add_rooms",
     "company_id",
+    "contacts",
+    "duplicates",
+    "end_relation",
+    "erase_owner",
     "get_project",
     "get_room",
+    "identity_keys",
+    "initials",
+    "likely_same",
+    "long_code",
+    "mask_identity",
+    "mask_phone",
+    "merge_owners",
     "owner_name",
+    "owner_record",
+    "owner_records",
+    "payer_at",
+    "payer_history",
+    "payers_of",
+    "people_of_rooms",
+    "project_record",
     "projects",
     "room_area",
+    "room_links",
+    "room_record",
+    "room_records",
+    "room_statuses",
     "rooms_of",
+    "rooms_of_owners",
+    "search_owners",
     "search_rooms",
+    "see_identity",
+    "set_payer",
+    "stop_item_payer",
+    "transfer",
+    "transfers",
+    "turn_payers",
+    "vehicles_of",
 ]
 
 
@@ -118,3 +207,9 @@ async def room_area(tx: Tx, room_id: int) -> str | None:
 async def search_rooms(tx: Tx, text: str, *, project_id: int | None = None, limit: int = 20) -> list[Found]:
     """Rooms by what a cashier types: part of the room's digits, name, pinyin initials, end of a phone, part of a plate (O-08)."""
     return await store_search.rooms(tx, project_id, read_query(text), limit) if text.strip() else []
+
+
+async def search_owners(tx: Tx, text: str, *, project_id: int | None = None, limit: int = 50) -> list[OwnerRecord]:
+    """Owners by the same, or by their number; also those who have no room."""
+    found = await store_search.owners(tx, project_id, read_query(text), limit) if text.strip() else []
+    return await owner_records(tx, found)

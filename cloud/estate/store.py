@@ -55,9 +55,7 @@ async def add_project(tx: Tx, company: int, code: str, name: str, kind: str, at:
 
 
 async def room(tx: Tx, project_id: int, room_id: int) -> Room | None:
-    row = await tx.fetch_one(
-        _ROOM + " WHERE project_id = %s AND id = %s", (project_id, room_id)
-    )
+    row = await tx.fetch_one(_ROOM + " WHERE project_id = %s AND id = %s", (project_id, room_id))
     return None if row is None else Room(**row)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from cloud.estate.domain import Found, Query
 from cloud.shared.db import Tx
 
-_NEAR = 200
+_NEAR = 100
 """How many hits of one kind a project gives: more than a list shows, few enough that a single digit costs nothing."""
 
 _LAST = "\U0010ffff"

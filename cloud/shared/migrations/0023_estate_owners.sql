@@ -186,7 +186,7 @@ select add_company_scope(name) from unnest(array['owner_names', 'owner_phones', 
                                                  'identity_views']) as name;
 grant select, insert, delete on owner_names to gatehouse_app;
 grant select, insert, update (phone, label, sms, wechat, call, wrong, position), delete on owner_phones to gatehouse_app;
-grant select, insert, update (share, from_day, to_day, owner_id) on room_people to gatehouse_app;
-grant select, insert, update (to_day, cancelled, owner_id) on room_payers to gatehouse_app;
+grant select, insert, update (share, from_day, to_day, owner_id), delete on room_people to gatehouse_app;
+grant select, insert, update (from_day, to_day, cancelled, owner_id) on room_payers to gatehouse_app;
 grant select, insert on owner_transfers, identity_views to gatehouse_app;
 grant select on room_people, room_payers to gatehouse_read;

@@ -38,26 +38,31 @@ begin
     delete from estate_terms t where t.subject = any (p_subjects) and t.kind = any (p_kinds);
     if 'd' = any (p_kinds) then
         insert into estate_terms (company_id, project_id, kind, term, subject)
-            select r.company_id, r.project_id, 'd'::"char", e collate "C", r.id from rooms r, estate_endings(lower(r.digits)) e where r.id = any (p_subjects)
+            select r.company_id, r.project_id, 'd'::"char", e collate "C", r.id
+            from rooms r, estate_endings(lower(r.digits)) e where r.id = any (p_subjects)
         union
-            select v.company_id, v.project_id, 'v'::"char", e collate "C", v.room_id from vehicles v, estate_endings(lower(v.plate)) e
+            select v.company_id, v.project_id, 'v'::"char", e collate "C", v.room_id
+            from vehicles v, estate_endings(lower(v.plate)) e
             where v.room_id = any (p_subjects);
     else
         insert into estate_terms (company_id, project_id, kind, term, subject)
-            select o.company_id, o.project_id, 'n'::"char", e collate "C", o.id from owners o, estate_endings(lower(o.name)) e
+            select o.company_id, o.project_id, 'n'::"char", e collate "C", o.id
+            from owners o, estate_endings(lower(o.name)) e
             where o.id = any (p_subjects) and o.status in ('active', 'left')
         union
-            select o.company_id, o.project_id, 'n'::"char", e collate "C", o.id from owners o join owner_names h on h.owner_id = o.id,
-                estate_endings(lower(h.name)) e
+            select o.company_id, o.project_id, 'n'::"char", e collate "C", o.id
+            from owners o join owner_names h on h.owner_id = o.id, estate_endings(lower(h.name)) e
             where o.id = any (p_subjects) and o.status in ('active', 'left')
         union
             select o.company_id, o.project_id, one.kind, one.term collate "C", o.id
             from owners o, lateral (values ('p'::"char", o.pinyin), ('t'::"char", reverse(o.phone)), ('o'::"char", lower(o.number))) as one (kind, term)
             where o.id = any (p_subjects) and o.status in ('active', 'left') and one.term <> ''
         union
-            select p.company_id, p.project_id, 't'::"char", reverse(p.phone) collate "C", p.owner_id from owner_phones p where p.owner_id = any (p_subjects)
+            select p.company_id, p.project_id, 't'::"char", reverse(p.phone) collate "C", p.owner_id
+            from owner_phones p where p.owner_id = any (p_subjects)
         union
-            select v.company_id, v.project_id, 'w'::"char", e collate "C", v.owner_id from vehicles v, estate_endings(lower(v.plate)) e
+            select v.company_id, v.project_id, 'w'::"char", e collate "C", v.owner_id
+            from vehicles v, estate_endings(lower(v.plate)) e
             where v.owner_id = any (p_subjects);
     end if;
 end $$;
