@@ -96,8 +96,9 @@ async def open_shift(body: ShiftInput, request: Request, user: Collector) -> dic
 @router.get("/api/v1/counter/open-lines")
 async def open_lines(project: int, room: int, request: Request, user: Collector) -> dict[str, Any]:
     """What a room owes, oldest first (C-01)."""
-    async with request.app.state.hub.db.tx(user.scope) as tx:
-        lines = await counter.open_lines(tx, project, room)
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        lines = await counter.open_lines(tx, project, room, hub.clock.now())
     return {"lines": [_line(line) for line in lines], "total_fen": sum(line.due_fen for line in lines)}
 
 

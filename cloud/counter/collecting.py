@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud.counter import store
+from cloud.counter import store, store_shifts
 from cloud.counter.domain import Draft, Offer, Receipt, ReceiptLine, Tender, digest, tender
 from cloud.counter.posting import book
 from cloud.counter.shifts import Person
@@ -44,10 +44,10 @@ class CollectRequest:
         return digest(self.project_id, content)
 
 
-async def open_lines(tx: Tx, project_id: int, room_id: int) -> list[fees.Line]:
-    """What a room owes, oldest first. NotFound outside the scope."""
+async def open_lines(tx: Tx, project_id: int, room_id: int, at: datetime) -> list[fees.Line]:
+    """What a room owes, oldest first, with late fees to that day. NotFound outside the scope."""
     await estate.get_room(tx, project_id, room_id)
-    return await fees.open_lines(tx, project_id, room_id)
+    return await fees.open_lines(tx, project_id, room_id, business_date(at))
 
 
 async def collect(tx: Tx, request: CollectRequest, person: Person, at: datetime) -> Receipt:
@@ -61,7 +61,7 @@ async def collect(tx: Tx, request: CollectRequest, person: Person, at: datetime)
     if known is not None:
         return known
     shift = await _shift_of(tx, request, person)
-    lines = await fees.lock_lines(tx, request.project_id, request.line_ids)
+    lines = await fees.lock_lines(tx, request.project_id, request.line_ids, business_date(at))
     if not lines or len(lines) != len(set(request.line_ids)) or any(line.room_id != request.room_id for line in lines):
         raise NotFound("line_not_found", "没有这笔应收", "no such charge line of this room", field="line_ids")
     taken = next((line for line in lines if not line.open), None)
@@ -82,7 +82,7 @@ async def collect(tx: Tx, request: CollectRequest, person: Person, at: datetime)
     draft = _counter_draft(request, shift, shares, tenders, change, at)
     payer_id = next((line.payer_id for line in lines if line.payer_id), None)
     payer = (payer_id, await estate.owner_name(tx, payer_id)) if payer_id else None
-    await fees.settle(tx, shares)
+    await fees.settle(tx, shares, day=draft.business_date, source=source)
     return await book(
         tx,
         draft,
@@ -106,7 +106,8 @@ async def _known(tx: Tx, request: CollectRequest, source: str) -> Receipt | None
 
 
 async def _shift_of(tx: Tx, request: CollectRequest, person: Person) -> Shift:
-    shift = await store.open_shift_of(tx, person.user_id)
+    held = await store_shifts.held_shift(tx, person.user_id)
+    shift = await store.shift(tx, held) if held is not None else None
     wanted = (request.shift_id, request.project_id, request.terminal)
     if shift is None or (shift.id, shift.project_id, shift.terminal) != wanted:
         raise Refused("no_shift", "请先在本窗口开班，再收款", "no open shift of this person at this terminal", field="shift")

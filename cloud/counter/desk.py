@@ -10,7 +10,7 @@ from datetime import date
 from typing import cast
 
 from cloud.counter import store, store_desk
-from cloud.counter.collecting import CollectRequest, open_lines
+from cloud.counter.collecting import CollectRequest
 from cloud.counter.domain import Method, Offer, Receipt
 from cloud.counter.store import Shift
 from cloud.counter.store_desk import Checked, Progress
@@ -183,10 +183,6 @@ async def owner_of(tx: Tx, project_id: int, room_id: int) -> Owner:
     name = await estate.owner_name(tx, room.payer_id) if room.payer_id else None
     area = f"{room.area}" if room.area else None
     return Owner(room.id, room.code, area, name, found.phone_tail if found else "", found.plates if found else ())
-
-
-async def lines_of(tx: Tx, project_id: int, room_id: int) -> list[Line]:
-    return await open_lines(tx, project_id, room_id)
 
 
 async def check_receipt(db: Database, book: str, number: int, code: str) -> Checked | None:

@@ -109,11 +109,12 @@ async def sums(request: Request, user: Cashier) -> Response:
     """What the ticked lines come to and the change, while somebody types; the server computes each amount."""
     form = await request.form()
     typed = _typed(form)
-    async with request.app.state.hub.db.tx(user.scope) as tx:
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
         place = await desk.desk_of(tx, _id(user))
         if place is None:
             raise Refused("no_shift", "请先开班，再收款", "no open shift", field="shift")
-        lines = await desk.lines_of(tx, place.project.id, _number(form, "room"))
+        lines = await counter.open_lines(tx, place.project.id, _number(form, "room"), hub.clock.now())
     found = desk.sums(lines, typed)
     return render(request, "counter/sums.html", sums=found, notes=desk.notes, typed=typed)
 
@@ -171,8 +172,9 @@ def _context(request: Request, user: Principal, place: Desk) -> dict[str, Any]:
 async def _person(tx: Tx, request: Request, place: Desk, room: int, typed: Typed | None) -> dict[str, Any]:
     """An owner with open lines; `typed` is what stood in the form, None for the first look."""
     owner = await desk.owner_of(tx, place.project.id, room)
-    lines = await desk.lines_of(tx, place.project.id, room)
-    today = business_date(request.app.state.hub.clock.now())
+    now = request.app.state.hub.clock.now()
+    lines = await counter.open_lines(tx, place.project.id, room, now)
+    today = business_date(now)
     if typed is None:
         typed = Typed(desk.due_this_month(lines, today), key=secrets.token_hex(16))
     typed = replace(typed, ticked=typed.ticked & {line.id for line in lines})

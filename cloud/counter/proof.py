@@ -27,9 +27,7 @@ async def verify(tx: Tx) -> ledger.VerifyReport:
     for row in await store_proof.tender_faults(tx):
         detail = f"tender {row['line']} of receipt {row['id']} is counted elsewhere, on {row['business_date']}"
         faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", detail))
-    for row in await store_proof.line_faults(tx):
-        detail = f"charge line {row['id']} says {row['paid_fen']} fen paid, its receipts {row['received']}"
-        faults.append(ledger.Fault(row["project_id"], row["seq"], "line", detail))
+    faults += await fees.settling_faults(tx)
     for row in await store_proof.status_faults(tx):
         detail = f"charge line {row['id']} is called {row['status']} with {row['paid_fen']} of {row['due_fen']} fen paid"
         faults.append(ledger.Fault(row["project_id"], 0, "line", detail))

@@ -61,21 +61,6 @@ async def tender_faults(tx: Tx) -> list[dict[str, Any]]:
     )
 
 
-async def line_faults(tx: Tx) -> list[dict[str, Any]]:
-    """Charge lines whose paid amount is not what their receipts say."""
-    return await tx.fetch_all(
-        """
-        SELECT c.project_id, c.id, c.paid_fen, coalesce(sum(l.principal_fen + l.late_fee_fen), 0)::bigint AS received,
-               coalesce(max(e.seq), 0) AS seq
-        FROM charge_lines c
-        LEFT JOIN receipt_lines l ON l.charge_line = c.id
-        LEFT JOIN receipts r ON r.id = l.receipt_id LEFT JOIN ledger_entries e ON e.id = r.entry_id
-        GROUP BY c.id HAVING c.paid_fen <> coalesce(sum(l.principal_fen + l.late_fee_fen), 0) ORDER BY c.project_id, c.id
-        """,
-        (),
-    )
-
-
 async def status_faults(tx: Tx) -> list[dict[str, Any]]:
     """Charge lines whose status is not what was paid: a line called paid is on nobody's list any more."""
     return await tx.fetch_all(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from protocols.errors import Refused
 from protocols.money import Fen
@@ -17,7 +18,10 @@ CATEGORIES = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A fee item (F-02). `held_for_others`: agency money, never revenue (F-12). `part_payment`: lines may be paid in parts."""
+    """A fee item (F-02). `held_for_others`: agency money, never revenue (F-12). `part_payment`: lines may be paid in parts.
+
+    wallet_purpose  which purpose wallet may pay its lines, before the general one (Q-65)
+    """
 
     code: str
     name: str
@@ -26,6 +30,7 @@ class Item:
     part_payment: bool
     allocation_priority: int
     print_order: int
+    wallet_purpose: str = "general"
 
     @property
     def account(self) -> str:
@@ -52,7 +57,14 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A charge line as it stands; the line number is `id`."""
+    """A charge line as it stands on a day; the line number is `id`.
+
+    late_fee_fen   demanded so far: what was paid of it and, as of that day, what is outstanding (Q-54)
+    late_policy    how late fee grows on it (Q-50 .. Q-53); None: never
+    late_paid_fen  the part of `paid_fen` that was late fee
+    adjusts        the line it corrects (F-10)
+    steps          how the calculator came to the amount, line by line
+    """
 
     id: int
     project_id: int
@@ -69,6 +81,10 @@ class Line:
     paid_fen: Fen
     due_date: date
     status: str
+    late_paid_fen: Fen = 0
+    late_policy: Mapping[str, Any] | None = None
+    adjusts: int | None = None
+    steps: tuple[str, ...] = ()
 
     @property
     def due_fen(self) -> Fen:
@@ -77,8 +93,8 @@ class Line:
 
     @property
     def principal_left(self) -> Fen:
-        """What is still owed of the principal: payments count as principal before late fee."""
-        return max(self.amount_fen - self.discount_fen - self.paid_fen, 0)
+        """What is still owed of the principal."""
+        return max(self.amount_fen - self.discount_fen - (self.paid_fen - self.late_paid_fen), 0)
 
     @property
     def open(self) -> bool:

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from cloud.fees import store
-from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate, order
+from cloud.fees import store, store_settling
+from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
+from cloud.fees.settling import (
+    discount,
+    dispute,
+    end_dispute,
+    lock_lines,
+    open_lines,
+    open_lines_of_payer,
+    open_lines_of_rooms,
+    settle,
+    unsettle,
+    waive,
+)
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, Refused
@@ -22,11 +34,18 @@ __all__ = [
     "add_lines",
     "allocate",
     "billing_faults",
+    "discount",
+    "dispute",
+    "end_dispute",
     "lock_lines",
     "open_lines",
     "open_lines_of_payer",
+    "open_lines_of_rooms",
     "put_items",
     "settle",
+    "settling_faults",
+    "unsettle",
+    "waive",
 ]
 
 
@@ -75,26 +94,11 @@ def _check(line: NewLine, known: dict[str, tuple[int, Item]]) -> None:
         raise Refused("bad_line", f"{line.object} 的应收明细不对", f"bad charge line of {line.object}", field="lines")
 
 
-async def open_lines(tx: Tx, project_id: int, room_id: int) -> list[Line]:
-    """What a room owes, oldest due date first (C-01)."""
-    return order(await store.open_of_room(tx, project_id, room_id))
-
-
-async def open_lines_of_payer(tx: Tx, project_id: int, payer_id: int) -> list[Line]:
-    """What a payer owes over all objects of a project, oldest due date first (C-01)."""
-    return order(await store.open_of_payer(tx, project_id, payer_id))
-
-
-async def lock_lines(tx: Tx, project_id: int, ids: Sequence[int]) -> list[Line]:
-    """The lines of a project by number, locked until the transaction ends; those outside the scope are missing."""
-    return await store.lock(tx, project_id, ids)
-
-
-async def settle(tx: Tx, shares: Sequence[Share]) -> None:
-    """Book shares of a payment on their locked lines; the status follows (part, paid)."""
-    await store.settle(tx, [(share.line.id, share.amount_fen) for share in shares])
-
-
 async def billing_faults(tx: Tx) -> list[ledger.Fault]:
     """Bills in scope whose charge lines were changed, removed or added behind the ledger's back."""
     return [ledger.Fault(project, seq, "bill", detail) for project, seq, detail in await store.bill_faults(tx)]
+
+
+async def settling_faults(tx: Tx) -> list[ledger.Fault]:
+    """Charge lines in scope that do not say what settled them, or were settled by what the ledger does not say."""
+    return [ledger.Fault(project, seq, "line", detail) for project, seq, detail in await store_settling.settling_faults(tx)]

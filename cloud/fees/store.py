@@ -11,8 +11,8 @@ from cloud.shared.db import Tx
 
 _LINE = """
     SELECT c.id, c.project_id, c.room_id, c.object, c.payer_id, c.period_from, c.period_to, c.formula, c.amount_fen,
-           c.late_fee_fen, c.discount_fen, c.paid_fen, c.due_date, c.status, i.code, i.name, i.category, i.held_for_others,
-           i.part_payment, i.allocation_priority, i.print_order
+           c.late_fee_fen, c.late_paid_fen, c.discount_fen, c.paid_fen, c.due_date, c.status, c.late_policy, c.adjusts, c.steps,
+           i.code, i.name, i.category, i.held_for_others, i.part_payment, i.allocation_priority, i.print_order, i.wallet_purpose
     FROM charge_lines c JOIN fee_items i ON i.id = c.item_id
 """
 
@@ -21,8 +21,10 @@ async def put_items(tx: Tx, company_id: int, items: Sequence[Item]) -> None:
     """Add the items whose codes the company does not have yet."""
     await tx.execute(
         """
-        INSERT INTO fee_items (company_id, code, name, category, held_for_others, part_payment, allocation_priority, print_order)
-        SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::int[], %s::int[])
+        INSERT INTO fee_items (company_id, code, name, category, held_for_others, part_payment, allocation_priority, print_order,
+                               wallet_purpose)
+        SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::int[], %s::int[],
+                                 %s::text[])
         ON CONFLICT (company_id, code) DO NOTHING
         """,
         (
@@ -34,6 +36,7 @@ async def put_items(tx: Tx, company_id: int, items: Sequence[Item]) -> None:
             [item.part_payment for item in items],
             [item.allocation_priority for item in items],
             [item.print_order for item in items],
+            [item.wallet_purpose for item in items],
         ),
     )
 
@@ -42,7 +45,7 @@ async def items(tx: Tx, company_id: int) -> dict[str, tuple[int, Item]]:
     """code -> (id, item) of a company's active items."""
     rows = await tx.fetch_all(
         """
-        SELECT id, code, name, category, held_for_others, part_payment, allocation_priority, print_order
+        SELECT id, code, name, category, held_for_others, part_payment, allocation_priority, print_order, wallet_purpose
         FROM fee_items WHERE company_id = %s AND active
         """,
         (company_id,),
@@ -122,24 +125,20 @@ async def open_of_payer(tx: Tx, project_id: int, payer_id: int) -> list[Line]:
     return [_line(row) for row in rows]
 
 
+async def open_of_rooms(tx: Tx, project_id: int, room_ids: Sequence[int] | None) -> list[Line]:
+    rows = await tx.fetch_all(
+        _LINE + " WHERE c.project_id = %s AND (%s::int[] IS NULL OR c.room_id = ANY(%s)) AND c.status IN ('open', 'part')",
+        (project_id, room_ids and list(room_ids), room_ids and list(room_ids)),
+    )
+    return [_line(row) for row in rows]
+
+
 async def lock(tx: Tx, project_id: int, ids: Sequence[int]) -> list[Line]:
     """Lines by number, locked in one order until the transaction ends."""
     rows = await tx.fetch_all(
         _LINE + " WHERE c.project_id = %s AND c.id = ANY(%s) ORDER BY c.id FOR UPDATE OF c", (project_id, list(ids))
     )
     return [_line(row) for row in rows]
-
-
-async def settle(tx: Tx, amounts: Sequence[tuple[int, int]]) -> None:
-    """Add what was paid to each line (id, fen) and move its status."""
-    await tx.execute(
-        """
-        UPDATE charge_lines c SET paid_fen = c.paid_fen + s.fen,
-            status = CASE WHEN c.paid_fen + s.fen = c.amount_fen + c.late_fee_fen - c.discount_fen THEN 'paid' ELSE 'part' END
-        FROM unnest(%s::bigint[], %s::bigint[]) AS s (id, fen) WHERE c.id = s.id
-        """,
-        ([line for line, _ in amounts], [fen for _, fen in amounts]),
-    )
 
 
 async def bill_faults(tx: Tx) -> list[tuple[int, int, str]]:
@@ -174,6 +173,7 @@ def _item(row: dict[str, Any]) -> Item:
         part_payment=row["part_payment"],
         allocation_priority=row["allocation_priority"],
         print_order=row["print_order"],
+        wallet_purpose=row["wallet_purpose"],
     )
 
 
@@ -194,4 +194,8 @@ def _line(row: dict[str, Any]) -> Line:
         paid_fen=row["paid_fen"],
         due_date=row["due_date"],
         status=row["status"],
+        late_paid_fen=row["late_paid_fen"],
+        late_policy=row["late_policy"],
+        adjusts=row["adjusts"],
+        steps=tuple(row["steps"]),
     )

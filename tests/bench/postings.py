@@ -72,7 +72,7 @@ def postings(at: Bench) -> list[Figure]:
             inside, script = runner.run(_in_process(at.postgres, database, at.much(400, 40)))
         served = _over_http(at, database, at.much(150, 20))
         alone = _under_pgbench(at.postgres, database, at.new_folder(), script, at.much(5, 2))
-    who = f"{CLIENTS} cashiers at {CLIENTS} projects; pgbench: {alone:,.0f}/s (scope, posting function, notice, commit)"
+    who = f"{CLIENTS} cashiers at {CLIENTS} projects; pgbench: {alone:,.0f}/s (scope, posting function, commit)"
     return [
         Figure(PROCESS, inside / alone, "x", Bound(0.3, at_least=True), f"{inside:,.0f} whole collections/s; {who}"),
         Figure(
@@ -118,7 +118,7 @@ async def bill(tx: Tx, project: int, count: int, year: int = 2020) -> list[tuple
         made.append(fees.NewLine("property", room, f"1-{room}", room, start, end, "96.37 ㎡ × 2.335 元", FEE_FEN, start))
     await fees.add_lines(tx, company_id=1, project_id=project, lines=made, at=NOW, by="bench")
     rooms = [project * 1_000 + 1 + number for number in range(min(ROOMS, count))]
-    return [(room, line.id) for room in rooms for line in await fees.open_lines(tx, project, room)]
+    return [(room, line.id) for room in rooms for line in await fees.open_lines(tx, project, room, NOW.date())]
 
 
 async def _collect(db: Database, window: Window, count: int) -> Receipt:

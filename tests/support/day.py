@@ -50,7 +50,7 @@ async def _window(tx, project, company, rooms, at, *, person=None, terminal="窗
             tx, line(room, amount, project=project, start=start.replace(day=1)),
             line(room, 7_840, item="water", project=project, start=start.replace(day=1)), project=project, company=company,
         )  # fmt: skip
-        mine = [one for one in await fees.open_lines(tx, project, room) if one.id in lines]
+        mine = [one for one in await fees.open_lines(tx, project, room, at.date()) if one.id in lines]
         total = sum(one.due_fen for one in mine)
         method = ("cash", "pos", "cash", "transfer")[index % 4]
         offer = counter.Offer(method, total, None if method == "cash" else f"REF{room}")

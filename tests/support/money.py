@@ -43,7 +43,7 @@ async def bill(tx: Tx, *lines: fees.NewLine, project: int = 11, company: int = 1
     await fees.add_lines(tx, company_id=company, project_id=project, lines=lines, at=NOON, by="test")
     found = []
     for room in sorted({one.room_id for one in lines if one.room_id}):
-        found += [one.id for one in await fees.open_lines(tx, project, room)]
+        found += [one.id for one in await fees.open_lines(tx, project, room, NOON.date())]
     return found
 
 

@@ -46,7 +46,7 @@ async def test_a_payment_makes_receipt_entry_and_paid_lines(money_db):
     )
     assert [(one.item_name, one.amount_fen) for one in receipt.draft.lines] == [("物业费", 22_500), ("水费", 7_800)]
     async with money_db.tx(EAST) as tx:
-        assert await fees.open_lines(tx, 11, 101) == []
+        assert await fees.open_lines(tx, 11, 101, NOON.date()) == []
         drawer = await tx.fetch_one("SELECT float_fen, cash_fen FROM report_drawers", ())
         takings = await tx.fetch_all("SELECT project_id, tender, kind, amount_fen, book, number FROM report_takings", ())
         owed = await tx.fetch_one("SELECT sum(amount_fen)::int AS fen FROM ledger_postings WHERE root = 'receivable'", ())
@@ -109,7 +109,7 @@ async def test_fifty_counters_on_one_project_get_gapless_numbers(money_db):
     async def one(index: int) -> counter.Receipt:
         room = 101 + index
         async with money_db.tx(EAST) as tx:
-            lines = [line.id for line in await counter.open_lines(tx, 11, room)]
+            lines = [line.id for line in await counter.open_lines(tx, 11, room, NOON)]
             wanted = request(shifts[index], room, lines, 1_000 + index, key=f"key-{index:04d}")
             receipt = await counter.collect(tx, wanted, cashier(index + 1), NOON)
             if index % 10 == 3:
@@ -129,7 +129,7 @@ async def test_a_crash_in_the_middle_leaves_nothing(money_db):
             await counter.collect(tx, request(opened, 101, lines, 30_300), cashier(), NOON)
             raise RuntimeError("power")
     async with money_db.tx(EAST) as tx:
-        assert len(await fees.open_lines(tx, 11, 101)) == 2
+        assert len(await fees.open_lines(tx, 11, 101, NOON.date())) == 2
     assert (await pay(money_db, request(opened, 101, lines, 30_300))).number == 1
     assert (await counts(money_db))["counter"] == 1
 
@@ -183,7 +183,7 @@ async def test_a_line_is_paid_in_parts_by_two_receipts(money_db):
         await pay(money_db, request(opened, 101, lines, 30_300, tendered=25_000, part=25_000))
     await pay(money_db, request(opened, 101, lines, 30_300, tendered=20_000, part=20_000))
     async with money_db.tx(EAST) as tx:
-        left, _ = await fees.open_lines(tx, 11, 101)
+        left, _ = await fees.open_lines(tx, 11, 101, NOON.date())
     assert (left.item.code, left.status, left.due_fen) == ("property", "part", 2_500)
     await pay(money_db, request(opened, 101, lines, 10_300, key="key-0002"))
     assert await counts(money_db) == {"counter": 2, "lane_cash": 0, "order": 0, "fen": 30_300}
@@ -204,9 +204,9 @@ async def test_lines_of_another_room_project_or_company_do_not_exist(money_db):
         await pay(money_db, replace(request(theirs, 201, foreign, 5_000), shift_id=theirs.id), 9)
     async with money_db.tx(EAST) as tx:
         with pytest.raises(NotFound):
-            await counter.open_lines(tx, 21, 201)
+            await counter.open_lines(tx, 21, 201, NOON)
         with pytest.raises(NotFound):
-            await counter.open_lines(tx, 11, 201)
+            await counter.open_lines(tx, 11, 201, NOON)
     assert (await counts(money_db))["counter"] == 0
 
 

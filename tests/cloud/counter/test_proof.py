@@ -34,7 +34,10 @@ TAMPERING = {
     "a line marked unpaid": ("UPDATE charge_lines SET paid_fen = 0, status = 'open' WHERE id = 2", (6, "line", "charge line 2")),
     "a debt called paid": ("UPDATE charge_lines SET status = 'paid' WHERE id = 4", (0, "line", "charge line 4 is called paid")),
     "a debt cancelled": ("UPDATE charge_lines SET status = 'cancelled' WHERE id = 4", (0, "receivable", "come to 0 fen")),
-    "a discount nobody posted": ("UPDATE charge_lines SET discount_fen = 900 WHERE id = 4", (0, "receivable", "come to 100 fen")),
+    "a discount nobody posted": (
+        "UPDATE charge_lines SET discount_fen = 900 WHERE id = 4",
+        (0, "line", "charge line 4 says 900"),
+    ),
     "a credit nobody posted": (
         "INSERT INTO charge_lines (company_id, project_id, item_id, room_id, object, payer_id, period_from, period_to, formula,"
         " amount_fen, due_date, adjusts, batch, created_at, created_by) SELECT company_id, project_id, item_id, room_id, object,"

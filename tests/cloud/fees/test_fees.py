@@ -71,10 +71,10 @@ async def test_open_lines_come_oldest_first_and_only_to_their_company(money_db):
     """C-01, 0.6"""
     async with money_db.tx(EAST) as tx:
         await bill(tx, line(101, 3, start=date(2026, 11, 1)), line(101, 1, start=date(2026, 9, 1)), line(101, 2))
-        assert [one.amount_fen for one in await fees.open_lines(tx, 11, 101)] == [1, 2, 3]
-        assert [one.amount_fen for one in await fees.open_lines_of_payer(tx, 11, 101)] == [1, 2, 3]
+        assert [one.amount_fen for one in await fees.open_lines(tx, 11, 101, NOON.date())] == [1, 2, 3]
+        assert [one.amount_fen for one in await fees.open_lines_of_payer(tx, 11, 101, NOON.date())] == [1, 2, 3]
     async with money_db.tx(NORTH) as tx:
-        assert await fees.open_lines(tx, 11, 101) == []
+        assert await fees.open_lines(tx, 11, 101, NOON.date()) == []
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_a_bad_line_is_refused_whole(money_db, bad, code):
         async with money_db.tx(EAST) as tx:
             await bill(tx, line(102, 500), bad)
     async with money_db.tx(EAST) as tx:
-        assert await fees.open_lines(tx, 11, 102) == []
+        assert await fees.open_lines(tx, 11, 102, NOON.date()) == []
 
 
 @pytest.mark.parametrize(
