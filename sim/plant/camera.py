@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 
 import httpx
 
+from sim.plant.picture import jpeg
 from sim.plant.vehicle import Vehicle
 
 COLOURS = {"blue": 1, "yellow": 2, "white": 3, "black": 4, "green": 5}
 
 
-def push_body(vehicle: Vehicle, at: datetime, serial: str, confidence: int) -> dict[str, object]:
-    """The recognition message for a vehicle; plate text and colour as the camera saw them."""
+def push_body(vehicle: Vehicle, at: datetime, serial: str, confidence: int, picture: bytes | None = None) -> dict[str, object]:
+    """The recognition message for a vehicle; plate text and colour as the camera saw them, the picture a JPEG."""
+    image = {"imageFile": base64.b64encode(picture).decode(), "imageFileLen": len(picture)} if picture is not None else {}
     return {
         "AlarmInfoPlate": {
             "channel": 0,
@@ -27,6 +30,7 @@ def push_body(vehicle: Vehicle, at: datetime, serial: str, confidence: int) -> d
                     "timeStamp": {"Timeval": {"sec": int(at.timestamp()), "usec": at.microsecond}},
                     "triggerType": 8,
                     "type": 1,
+                    **image,
                 }
             },
         }
@@ -42,11 +46,9 @@ class Camera:
 
     async def push(self, base: str, vehicle: Vehicle, at: datetime, confidence: int = 98) -> bool:
         """True when the box took it."""
+        body = push_body(vehicle, at, f"sim-{self._lane}", confidence, jpeg(vehicle.plate, vehicle.colour, at, self._lane))
         try:
-            answer = await self._client.post(
-                f"{base}/camera/{self._lane}", json=push_body(vehicle, at, f"sim-{self._lane}", confidence), timeout=3
-            )
+            answer = await self._client.post(f"{base}/camera/{self._lane}", json=body, timeout=3)
         except httpx.HTTPError:
             return False
         return answer.is_success
-
