@@ -15,6 +15,7 @@ from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, page_user, principal_of, require
 from cloud.counter import api as counter_api
+from cloud.counter import api_cash
 from cloud.counter import pages as counter_pages
 from cloud.counter import service as counter
 from cloud.estate.api import estate_router
@@ -56,6 +57,7 @@ _ROUTERS = (
     parking_api.router,
     metering_api.router,
     counter_pages.router,
+    api_cash.router,
     reports_pages.router,
     pages_receipts.router,
     pages_sites.router,
@@ -111,7 +113,7 @@ def paid_handlers(link: FleetLink | None) -> PaidHandlers:
 
 def approval_handlers() -> Mapping[str, ApprovalHandler]:
     """kind of an approval -> what carries it out, in the transaction of the decision."""
-    return {}
+    return {"shift.variance": counter.carry_variance}
 
 
 def menu_counts() -> dict[str, tuple[str, Counter]]:

@@ -59,7 +59,7 @@ class Sheet:
 
 def render(sheet: Sheet) -> bytes:
     """The PDF; more than twelve lines go on further pages, totals and footer are on the last."""
-    _fonts()
+    fonts()
     out = BytesIO()
     canvas = Canvas(out, pagesize=_SIZE, invariant=True)
     canvas.setTitle(f"收据 {sheet.receipt.no}")
@@ -78,7 +78,8 @@ def render(sheet: Sheet) -> bytes:
 
 
 @cache
-def _fonts() -> None:
+def fonts() -> None:
+    """The fonts of all papers, registered once. Stop `font_missing`."""
     for name, file in (("GH", "NotoSansSC-Regular.ttf"), ("GH-Bold", "NotoSansSC-Bold.ttf")):
         if not (FONTS / file).exists():
             raise Stop("font_missing", "打印字体没有装好，请运行 make setup", f"{FONTS / file} is missing; run make setup")

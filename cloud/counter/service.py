@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
+from cloud.counter.handover import carry_out as carry_variance
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
@@ -21,6 +22,7 @@ __all__ = [
     "Receipt",
     "Shift",
     "Tender",
+    "carry_variance",
     "collect",
     "counts",
     "open_lines",
