@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cloud.fees import store, store_settling
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
+from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
 from cloud.fees.settling import (
     discount,
     dispute,
@@ -19,6 +20,18 @@ from cloud.fees.settling import (
     unsettle,
     waive,
 )
+from cloud.fees.standards import (
+    add_facts,
+    add_standard,
+    add_term,
+    ask_publish,
+    assign,
+    assignments,
+    draft_version,
+    end_assignment,
+    publish,
+    publish_approved,
+)
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, Refused
@@ -27,20 +40,36 @@ from protocols.time import business_date
 
 __all__ = [
     "CATEGORIES",
+    "Assignment",
+    "Facts",
     "Item",
     "Line",
+    "NamedTerm",
+    "NewAssignment",
     "NewLine",
     "Share",
+    "Standard",
+    "Version",
+    "add_facts",
     "add_lines",
+    "add_standard",
+    "add_term",
     "allocate",
+    "ask_publish",
+    "assign",
+    "assignments",
     "billing_faults",
     "discount",
     "dispute",
+    "draft_version",
+    "end_assignment",
     "end_dispute",
     "lock_lines",
     "open_lines",
     "open_lines_of_payer",
     "open_lines_of_rooms",
+    "publish",
+    "publish_approved",
     "put_items",
     "settle",
     "settling_faults",

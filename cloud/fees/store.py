@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from cloud.fees.domain import Item, Line, NewLine
@@ -51,6 +51,38 @@ async def items(tx: Tx, company_id: int) -> dict[str, tuple[int, Item]]:
         (company_id,),
     )
     return {row["code"]: (row["id"], _item(row)) for row in rows}
+
+
+async def place(tx: Tx, project_id: int) -> tuple[int, str] | None:
+    """(company id, code) of a project in scope."""
+    row = await tx.fetch_one("SELECT company_id, code FROM projects WHERE id = %s", (project_id,))
+    return None if row is None else (row["company_id"], row["code"])
+
+
+async def lines_since(tx: Tx, standard_id: int, day: date) -> tuple[int, int]:
+    """(how many, fen) of a standard's live lines whose period reaches beyond a day."""
+    row = await tx.fetch_one(
+        """
+        SELECT count(*) AS n, coalesce(sum(abs(c.amount_fen)), 0)::bigint AS fen
+        FROM charge_lines c JOIN fee_versions v ON v.id = c.version_id
+        WHERE v.standard_id = %s AND c.period_to > %s AND c.status <> 'cancelled'
+        """,
+        (standard_id, day),
+    )
+    assert row is not None
+    return row["n"], row["fen"]
+
+
+async def charged_through(tx: Tx, assignment_ids: Sequence[int]) -> dict[int, date]:
+    """assignment -> the day after the last one it was charged for."""
+    rows = await tx.fetch_all(
+        """
+        SELECT assignment_id, max(period_to) AS through FROM charge_lines
+        WHERE assignment_id = ANY(%s) AND status <> 'cancelled' AND adjusts IS NULL GROUP BY assignment_id
+        """,
+        (list(assignment_ids),),
+    )
+    return {row["assignment_id"]: row["through"] for row in rows}
 
 
 async def next_batch(tx: Tx) -> int:

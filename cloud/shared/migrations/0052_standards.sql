@@ -33,7 +33,7 @@ create table fee_versions (
     effective_from date not null,
     rules jsonb not null,
     term_id int not null references fee_terms (id),
-    state text not null default 'draft' check (state in ('draft', 'waiting', 'published', 'returned')),
+    state text not null default 'draft' check (state in ('draft', 'published')),
     reason text not null check (length(reason) between 2 and 200),
     filing text check (filing ~ '^[0-9a-f]{64}$'),
     at timestamptz not null,
@@ -135,7 +135,7 @@ create index charge_lines_assignment on charge_lines (assignment_id, period_to) 
 select add_company_scope(name) from unnest(array[
     'fee_terms', 'fee_standards', 'fee_versions', 'fee_contracts', 'fee_assignments', 'fee_facts']) as name;
 grant select, insert on fee_terms, fee_standards, fee_contracts, fee_facts to gatehouse_app;
-grant select, insert, update (effective_from, rules, term_id, state, reason, filing, published_at, published_by)
+grant select, insert, update (state, published_at, published_by)
     on fee_versions to gatehouse_app;
 grant select, insert, update (to_day) on fee_assignments to gatehouse_app;
 grant select on fee_terms, fee_standards, fee_versions, fee_contracts, fee_assignments, fee_facts to gatehouse_read;

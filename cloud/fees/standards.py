@@ -1,0 +1,199 @@
+"""Setting up what is charged: terms, standards in versions, publishing and assigning them (F-01 .. F-08, T-01 .. T-09)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from cloud.access.service import Approval, Principal, ask
+from cloud.fees import store, store_standards
+from cloud.fees.calculator.rules import canonical, parse_rules
+from cloud.fees.calculator.term import parse_term
+from cloud.fees.domain_standards import Assignment, NamedTerm, NewAssignment, Version
+from cloud.shared.db import Tx
+from protocols.errors import Conflict, NotFound, Refused
+from protocols.time import business_date
+
+PUBLISH, BACKDATE = "standard.publish", "standard.backdate"
+"""Kinds of approval: a version that begins today or later, and one that begins in the past (F-04)."""
+
+
+async def add_term(
+    tx: Tx, company_id: int, *, code: str, name: str, document: Mapping[str, Any], at: datetime, by: str
+) -> NamedTerm:
+    """A term under a new code; the same again gives the first. Refused for what the term leaves open; Conflict `code_taken`."""
+    term = parse_term(document)
+    made = await store_standards.add_term(tx, company_id, code, name, term, at, by)
+    if made is not None:
+        return made
+    known = next(one for one in await store_standards.terms(tx, company_id) if one.code == code)
+    if known.term != term:
+        zh = f"缴费期限 {code} 已经有了，内容不一样；期限不能改，请换一个编号"
+        raise Conflict("code_taken", zh, f"term {code} is there with other content", field="code")
+    return known
+
+
+async def add_standard(tx: Tx, project_id: int, *, item: str, code: str, name: str, at: datetime, by: str) -> int:
+    """A standard without a price yet; the same again gives the first. Refused `unknown_item`; Conflict `code_taken`."""
+    made = await store_standards.add_standard(tx, project_id, item, code, name, at, by)
+    if made is not None:
+        return made
+    known = next((one for one in await store_standards.standards(tx, project_id) if one.code == code), None)
+    if known is None:
+        raise Refused("unknown_item", f"没有费用项目 {item}", f"no fee item {item}", field="item")
+    if known.item != item:
+        raise Conflict("code_taken", f"收费标准 {code} 已经用于别的项目", f"standard {code} is of {known.item}", field="code")
+    return known.id
+
+
+async def draft_version(
+    tx: Tx,
+    standard_id: int,
+    *,
+    effective_from: date,
+    document: Mapping[str, Any],
+    term_id: int,
+    reason: str,
+    at: datetime,
+    by: str,
+) -> Version:
+    """A new version, not in force until it is published (F-04).
+
+    NotFound `standard_not_found`, `term_not_found`; Refused for rules that leave something open (Q-09), `no_reason`.
+    """
+    found = await store_standards.standard(tx, standard_id)
+    if found is None:
+        raise NotFound("standard_not_found", "没有这个收费标准", f"no standard {standard_id}", field="standard")
+    place = await store.place(tx, found.project_id)
+    if place is None or all(term.id != term_id for term in await store_standards.terms(tx, place[0])):
+        raise NotFound("term_not_found", "没有这个缴费期限", f"no term {term_id}", field="term")
+    if len(reason.strip()) < 2:
+        raise Refused("no_reason", "写一句为什么定这个价", "a version needs a reason", field="reason")
+    rules = parse_rules(document)
+    made = await store_standards.add_version(tx, standard_id, effective_from, rules, term_id, reason.strip(), at, by)
+    version = await store_standards.version(tx, made)
+    assert version is not None
+    return version
+
+
+async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str, terminal: str, now: datetime) -> Approval:
+    """Ask for a version to be put in force: by HQ when it begins in the past, and then the reader sees what it changes (F-04).
+
+    NotFound `version_not_found`; Conflict `not_draft`; those of `ask`.
+    """
+    version = await _version(tx, version_id)
+    if version.state == "published":
+        raise Conflict("not_draft", "这个版本已经发布", f"version {version_id} is published", field="version")
+    standard = await store_standards.standard(tx, version.standard_id)
+    assert standard is not None
+    before = [
+        one for one in await store_standards.versions(tx, version.project_id, published=True) if one.standard_id == standard.id
+    ]
+    in_force = next((one for one in reversed(before) if one.effective_from <= version.effective_from), None)
+    past = version.effective_from < business_date(now)
+    touched = await store.lines_since(tx, standard.id, version.effective_from) if past else (0, 0)
+    after = f"{canonical(version.rules)}，自 {version.effective_from} 起"
+    if touched[0]:
+        after += f"；影响已生成的 {touched[0]} 笔应收"
+    return await ask(
+        tx, principal, kind=BACKDATE if past else PUBLISH, project_id=version.project_id, subject=f"version:{version_id}",
+        title=f"{standard.name} 第 {version.number} 版", amount_fen=touched[1], payload={"version": version_id},
+        before=canonical(in_force.rules) if in_force else "（新标准）", after=after, reason=version.reason, key=key,
+        terminal=terminal, now=now, beneficiary=f"standard:{standard.id}",
+    )  # fmt: skip
+
+
+async def publish(tx: Tx, version_id: int, *, at: datetime, by: str) -> Version:
+    """Put a version in force. Whoever calls has made sure that a second person wants it.
+
+    NotFound `version_not_found`; Refused `published`, `same_day` beside another version of that day.
+    """
+    version = await _version(tx, version_id, lock=True)
+    if version.state == "published":
+        raise Refused("published", "这个版本已经发布", f"version {version_id} is published")
+    if not await store_standards.publish(tx, version_id, at, by):
+        raise Refused("same_day", f"{version.effective_from} 已有一个发布的版本", "a version begins on that day already")
+    return await _version(tx, version_id)
+
+
+async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
+    """The approvals' handler: the version is in force. Refused as `publish`."""
+    version_id = approval.payload["version"]
+    assert isinstance(version_id, int)
+    await publish(tx, version_id, at=now, by=principal.number)
+
+
+async def assign(tx: Tx, standard_id: int, new: Sequence[NewAssignment], *, at: datetime, by: str) -> list[int]:
+    """Charge objects by a standard (F-08), all or nothing; their ids.
+
+    NotFound `standard_not_found`; Refused `bad_days`; Conflict `overlap` naming object and dates of what is there.
+    """
+    standard = await store_standards.standard(tx, standard_id)
+    if standard is None:
+        raise NotFound("standard_not_found", "没有这个收费标准", f"no standard {standard_id}", field="standard")
+    seen: dict[str, list[tuple[date, date]]] = {}
+    for one in new:
+        end = one.to_day or date.max
+        if end <= one.from_day:
+            raise Refused("bad_days", f"{one.object} 的最后一天早于第一天", "it ends before it begins", field="to_day")
+        for first, last in seen.setdefault(one.object, []):
+            if one.from_day < last and first < end:
+                raise _overlap(one.object, first, None if last == date.max else last)
+        seen[one.object].append((one.from_day, end))
+    await store_standards.lock_assignments(tx, standard.project_id)
+    met = await store_standards.covered(tx, standard.project_id, new, standard.item)
+    if met is not None:
+        raise _overlap(*met)
+    return await store_standards.add_assignments(tx, standard_id, new, at, by)
+
+
+def _overlap(object_: str, first: date, end: date | None) -> Conflict:
+    until = f"至 {end - timedelta(days=1)}" if end else "起（未定结束日）"
+    zh = f"{object_} 已有同一项目的收费：{first} {until}；先结束那一条"
+    return Conflict("overlap", zh, f"{object_} is charged from {first} to {end}", field="from_day", object=object_)
+
+
+async def end_assignment(tx: Tx, project_id: int, assignment_id: int, *, last_day: date) -> Assignment:
+    """The object is charged until and with `last_day`. Not before what was already charged: adjust those lines instead (T-09).
+
+    NotFound `assignment_not_found`; Refused `charged_through`, `bad_days`.
+    """
+    await store_standards.lock_assignments(tx, project_id)
+    found = next(iter(await store_standards.assignments(tx, project_id, ids=[assignment_id])), None)
+    if found is None:
+        raise NotFound("assignment_not_found", "没有这条收费设置", f"no assignment {assignment_id}", field="assignment")
+    end = last_day + timedelta(days=1)
+    if end <= found.from_day:
+        raise Refused("bad_days", "最后一天早于第一天", "it ends before it begins", field="last_day")
+    through = await store.charged_through(tx, [assignment_id])
+    if through.get(assignment_id, end) > end:
+        last = through[assignment_id] - timedelta(days=1)
+        zh = f"已收到 {last} 的应收，结束日不能早于这一天；要退，请调整应收"
+        raise Refused("charged_through", zh, f"charged through {last}", field="last_day")
+    await store_standards.end_assignment(tx, assignment_id, end)
+    return next(iter(await store_standards.assignments(tx, project_id, ids=[assignment_id])))
+
+
+async def add_facts(
+    tx: Tx, project_id: int, assignment_id: int, *, day: date, facts: Mapping[str, Any], at: datetime, by: str
+) -> int:
+    """Keep what a line is calculated from beside its standard. The same again is one; Conflict `facts_differ` otherwise."""
+    if not await store_standards.assignments(tx, project_id, ids=[assignment_id]):
+        raise NotFound("assignment_not_found", "没有这条收费设置", f"no assignment {assignment_id}", field="assignment")
+    made, kept = await store_standards.add_facts(tx, assignment_id, day, facts, at, by)
+    if dict(kept) != dict(facts):
+        raise Conflict("facts_differ", f"{day} 的数据已经录过，内容不同", f"facts of {day} are there already", field="facts")
+    return made
+
+
+async def assignments(tx: Tx, project_id: int) -> list[Assignment]:
+    """All of a project, those that ended too."""
+    return await store_standards.assignments(tx, project_id)
+
+
+async def _version(tx: Tx, version_id: int, *, lock: bool = False) -> Version:
+    found = await store_standards.version(tx, version_id, lock=lock)
+    if found is None:
+        raise NotFound("version_not_found", "没有这个版本", f"no version {version_id}", field="version")
+    return found
