@@ -1,8 +1,8 @@
 """The database as slices see it: a pool, and transactions that see only their scope (DESIGN 4).
 
-A transaction costs two round trips beside its own statements: it begins with its scope set, and it commits together with what it
-has to tell (`Tx.notify`). Trouble with the connection surfaces as Retry `database_away`, a lost race as Retry `database_busy`, a
-value that no column can hold as Refused `bad_value`.
+A transaction costs two round trips beside its own statements: it begins with its scope set, and it commits; what it has to tell
+(`Tx.notify`) is said right after (`cloud.shared.telling`). Trouble with the connection surfaces as Retry `database_away`, a lost
+race as Retry `database_busy`, a value that no column can hold as Refused `bad_value`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from cloud.shared import store
+from cloud.shared.telling import CHANNEL as CHANNEL
+from cloud.shared.telling import Teller
 from protocols.errors import Refused, Retry, Stop
 
-CHANNEL = "gatehouse"
+INSIDE = frozenset({"manifest", "session"})
+"""Topics told by the commit itself: documents for boxes, and a person who may not look on. All others are worth one refresh."""
+_INSIDE = tuple(f'{{"topic":"{topic}"' for topic in sorted(INSIDE))
+
 APP = "gatehouse_app"
 _NOTICE_BYTES = 7900
 _WAIT_SECONDS = 4.0
@@ -65,6 +70,7 @@ class Database:
     def __init__(self, dsn: str, pool: type_of_pool) -> None:
         self.dsn = dsn
         self._pool = pool
+        self._teller = Teller(dsn)
 
     @classmethod
     async def open(cls, dsn: str, *, size: int | None = None, wait: float = _WAIT_SECONDS) -> Database:
@@ -90,6 +96,7 @@ class Database:
         return cls(dsn, pool)
 
     async def close(self) -> None:
+        await self._teller.close()
         await self._pool.close()
 
     async def check_role(self) -> None:
@@ -106,7 +113,7 @@ class Database:
 
     def tx(self, scope: Scope) -> Transaction:
         """`async with db.tx(scope) as tx:` commits at the end, rolls back when the block raises."""
-        return Transaction(self._pool, scope)
+        return Transaction(self._pool, self._teller, scope)
 
     async def call(self, query: str, params: Params = ()) -> dict[str, Any] | None:
         """One statement by itself, in one round trip and without a scope: for the SECURITY DEFINER functions of log-in and the
@@ -130,8 +137,9 @@ class Database:
 class Transaction:
     """The context manager behind `Database.tx`."""
 
-    def __init__(self, pool: type_of_pool, scope: Scope) -> None:
+    def __init__(self, pool: type_of_pool, teller: Teller, scope: Scope) -> None:
         self._pool = pool
+        self._teller = teller
         self._scope = scope
         self._connection: AsyncConnection[DictRow] | None = None
         self._tx: Tx | None = None
@@ -160,7 +168,8 @@ class Transaction:
         assert connection is not None and tx is not None
         try:
             if kind is None:
-                await _commit(connection, tx.told)
+                await _commit(connection, [text for text in tx.told if text.startswith(_INSIDE)])
+                self._teller.tell([text for text in tx.told if not text.startswith(_INSIDE)])
                 return
             if not connection.broken:
                 await _roll_back(connection)
@@ -216,7 +225,9 @@ class Tx:
             raise
 
     async def notify(self, topic: str, payload: Mapping[str, object]) -> None:
-        """Tell every worker of the hub, once this transaction has committed (`cloud.shared.live`)."""
+        """Tell every worker of the hub, once this transaction has committed (`cloud.shared.live`): a word that may be lost with
+        its process, and may come twice, unless its topic is in `INSIDE`.
+        """
         text = json.dumps({"topic": topic, **payload}, separators=(",", ":"), default=str)
         if len(text) > _NOTICE_BYTES:
             raise Stop("notice_too_long", "通知太长", f"a notice on {topic} has {len(text)} bytes")
@@ -231,7 +242,7 @@ async def _connection(pool: type_of_pool) -> AsyncConnection[DictRow]:
 
 
 async def _commit(connection: AsyncConnection[DictRow], told: Sequence[str]) -> None:
-    """Commit and tell in one round trip."""
+    """Commit, and tell what may not be lost, in one round trip."""
     if connection.info.transaction_status == TransactionStatus.INERROR:
         # A COMMIT now would quietly roll back what the caller believes is done.
         await _roll_back(connection)
@@ -272,3 +283,8 @@ def _away(problem: BaseException) -> Retry:
     return Retry(
         "database_away", "数据库暂时连不上，请稍后再试", f"the database does not answer: {reason[0] if reason else problem!r}"
     )
+
+    @property
+    def connection(self) -> AsyncConnection[DictRow]:
+        """For a library that joins the transaction (procrastinate); it must not commit."""
+        return self._connection

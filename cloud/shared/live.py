@@ -67,7 +67,7 @@ class Live:
         with contextlib.suppress(ValueError):
             message = json.loads(payload)
             for queue, topics in self._subscribers.items():
-                if isinstance(message, dict) and message.get("topic") in topics:
+                if isinstance(message, dict) and (message.get("topic") in topics or message.get("topic") == "gap"):
                     _put(queue, message)
 
     def _gap(self) -> None:

@@ -13,7 +13,9 @@ BEGIN = (
     " set_config('app.group', '{group}', true)"
 )
 TELL_AND_COMMIT = "SELECT {}; COMMIT"
+TELL_ALL = "SELECT {}"
 TELL = "pg_notify({}, {})"
+DO_NOT_FLUSH = "SET synchronous_commit = off"
 LISTEN = "LISTEN {}"
 DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 CREATE_DATABASE = "CREATE DATABASE {}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, cast
@@ -14,7 +13,7 @@ from cloud.counter import posting
 from cloud.counter.domain import Receipt
 from cloud.counter.store import Book
 from cloud.ledger import service as ledger
-from cloud.shared.db import CHANNEL, Scope, Tx
+from cloud.shared.db import Scope, Tx
 from cloud.shared.store import begin
 
 TOKEN = "THE-SOURCE"
@@ -25,14 +24,13 @@ class _Heard(Exception):
 
 
 class _Recorder:
-    """Stands where a transaction would: takes down what is told and asked, and ends the story there."""
+    """Stands where a transaction would: takes down what is asked; what is told comes after the commit."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
         self.call: tuple[str, Sequence[object]] = ("", ())
 
     async def notify(self, topic: str, payload: Mapping[str, object]) -> None:
-        self.told.append(json.dumps({"topic": topic, **payload}, separators=(",", ":"), default=str))
+        """Nothing of it is in the transaction."""
 
     async def fetch_one(self, query: str, params: Sequence[object]) -> dict[str, Any] | None:
         self.call = (query, params)
@@ -55,12 +53,11 @@ async def script(connection: psycopg.Connection, receipts: Sequence[tuple[Receip
             )  # fmt: skip
         call = psycopg.ClientCursor(connection).mogrify(cast(LiteralString, heard.call[0]), heard.call[1])
         scope = Scope(frozenset({1}), frozenset({draft.project_id}))
-        tell = ", ".join(f"pg_notify('{CHANNEL}', '{text}')" for text in heard.told)
         parts += [
             f"\\{'elif' if client else 'if'} :client_id = {client}",
             begin(scope.companies, scope.projects, scope.group).replace("; ", " \\; ") + ";",
             " ".join(_varied(call).split()) + ";",
-            f"SELECT {tell} \\; COMMIT;",
+            "COMMIT;",
         ]
     return "\n".join([*parts, "\\endif", ""])
 
