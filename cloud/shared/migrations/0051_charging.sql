@@ -35,7 +35,7 @@ create table charge_payments (
     project_id int not null references projects (id),
     line_id bigint not null references charge_lines (id),
     day date not null,
-    kind text not null check (kind in ('payment', 'waiver', 'reversal')),
+    kind text not null check (kind in ('payment', 'discount', 'waiver', 'reversal')),
     principal_fen bigint not null,
     late_fee_fen bigint not null,
     source text not null check (length(source) between 1 and 200),
