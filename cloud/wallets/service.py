@@ -1,32 +1,90 @@
-"""Wallets as others use them: money held for owners, by purpose (REQUIREMENTS 9). Callers hand in their transaction."""
+"""Wallets and deposits as others use them: money held for owners (REQUIREMENTS 9). Callers hand in their transaction."""
 
 from __future__ import annotations
 
-from cloud.wallets.accounts import KINDS, PURPOSES, Low, Movement, Wallet
+from datetime import datetime
+
+from cloud.shared.db import Tx
+from cloud.wallets import deposits, moving
+from cloud.wallets.accounts import (
+    DEPOSIT_KINDS,
+    KINDS,
+    PURPOSES,
+    WAYS,
+    Deposit,
+    DepositMovement,
+    Inspection,
+    Low,
+    Movement,
+    Refund,
+    Wallet,
+)
 from cloud.wallets.alarms import average_use, low, sound
 from cloud.wallets.deducting import Deducted, deduct, nightly, run
-from cloud.wallets.moving import balance, credit, debit, get, reverse, wallet, wallets_of_room
+from cloud.wallets.deductions import Deduction, ask_deduct, ask_offset, deduct_approved, offset_approved
+from cloud.wallets.deposits import NewDeposit, NewInspection, inspect, take
+from cloud.wallets.deposits import get as get_deposit
+from cloud.wallets.deposits import of_room as deposits_of_room
+from cloud.wallets.deposits import old as old_deposits
+from cloud.wallets.moving import balance, credit, debit, get, wallet, wallets_of_room
 from cloud.wallets.proof import faults
+from cloud.wallets.refunds import NewRefund, ask_refund, get_refund, pay_out, refund_approved
+from cloud.wallets.transfers import ask_transfer, transfer_approved
 
 __all__ = [
+    "DEPOSIT_KINDS",
     "KINDS",
     "PURPOSES",
+    "WAYS",
     "Deducted",
+    "Deduction",
+    "Deposit",
+    "DepositMovement",
+    "Inspection",
     "Low",
     "Movement",
+    "NewDeposit",
+    "NewInspection",
+    "NewRefund",
+    "Refund",
     "Wallet",
+    "ask_deduct",
+    "ask_offset",
+    "ask_refund",
+    "ask_transfer",
     "average_use",
     "balance",
     "credit",
     "debit",
     "deduct",
+    "deduct_approved",
+    "deposits_of_room",
     "faults",
     "get",
+    "get_deposit",
+    "get_refund",
+    "inspect",
     "low",
     "nightly",
+    "offset_approved",
+    "old_deposits",
+    "pay_out",
+    "refund_approved",
     "reverse",
     "run",
     "sound",
+    "take",
+    "transfer_approved",
     "wallet",
     "wallets_of_room",
 ]
+
+
+async def reverse(tx: Tx, project_id: int, source: str, *, by_source: str, at: datetime, by: str) -> int:
+    """Take back what the entry `source` moved in wallets and deposits, as part of the entry `by_source` that reverses it (Q-63).
+
+    The caller's `ledger.reverse` has the postings already, `fees.unsettle` the lines. How many movements; done before: 0. Refused
+    `wallet_short`, `deposit_used` when what came in was spent meanwhile.
+    """
+    moved = await moving.reverse(tx, project_id, source, by_source=by_source, at=at, by=by)
+    return moved + await deposits.reverse(tx, project_id, source, by_source=by_source, at=at, by=by)

@@ -12,24 +12,8 @@ from cloud.shared.db import Tx
 from cloud.wallets import service as wallets
 from cloud.wallets import store
 from protocols.errors import Conflict, NotFound, Refused
+from tests.support.held import spend, top_up
 from tests.support.money import EAST, NOON, NORTH, bill, line
-
-
-async def top_up(
-    tx: Tx, fen: int, *, room: int = 101, purpose: str = "general", source: str = "test:top", project: int = 11
-) -> int:
-    """Money into a room's wallet, with its entry; the wallet's number."""
-    wallet = await wallets.wallet(tx, project, room_id=room, purpose=purpose)
-    posting = await wallets.credit(tx, wallet.id, fen, kind="top_up", source=source, at=NOON, by="0201")
-    cash = ledger.Posting("cash_drawer", fen, "shift:1")
-    await ledger.post(tx, ledger.Request(project, "top_up", source, NOON, NOON, NOON.date(), [cash, posting]))
-    return wallet.id
-
-
-async def spend(tx: Tx, wallet_id: int, fen: int, source: str) -> None:
-    posting = await wallets.debit(tx, wallet_id, fen, kind="deduct", source=source, at=NOON, by="0201")
-    other = ledger.Posting("revenue:property", -fen)
-    await ledger.post(tx, ledger.Request(11, "spend", source, NOON, NOON, NOON.date(), [posting, other]))
 
 
 async def balances(tx: Tx, room: int = 101) -> dict[str, int]:
