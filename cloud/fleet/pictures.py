@@ -39,15 +39,16 @@ def path_of(folder: Path, sha256: str) -> Path:
 
 
 async def keep(tx: Tx, folder: Path, place: Place, sha256: str, content: bytes, now: datetime) -> None:
-    """Keep a thumbnail of a box; the file first, so that a row never points at nothing. Refused as `check`."""
+    """Keep a thumbnail of a box, tell live pages; the file first, so that a row never points at nothing. Refused as `check`."""
     media = check(sha256, content)
     await asyncio.to_thread(_write, path_of(folder, sha256), content)
-    await store_boxes.add_picture(tx, place, sha256, len(content), media, now)
+    if await store_boxes.add_picture(tx, place, sha256, len(content), media, now):
+        await tx.notify("picture", {"box": place.box, "project_id": place.project_id})
 
 
-async def find(tx: Tx, folder: Path, sha256: str) -> tuple[Path, str]:
-    """File and media type of a picture that a box in scope sent. NotFound `no_picture`."""
-    media = await store_boxes.picture(tx, sha256)
+async def find(tx: Tx, folder: Path, sha256: str, *, user_id: int | None, at: datetime) -> tuple[Path, str]:
+    """File and media type of a picture that a box in scope sent; who looks at it is logged (K-37). NotFound `no_picture`."""
+    media = await store_boxes.look_at_picture(tx, sha256, user_id, at)
     if media is None or not path_of(folder, sha256).exists():
         raise NotFound("no_picture", "没有这张图片", "no such picture")
     return path_of(folder, sha256), media

@@ -184,17 +184,27 @@ async def command_unsent(tx: Tx, command: str, detail: str) -> None:
     )
 
 
-async def add_picture(tx: Tx, place: Place, sha256: str, size: int, media: str, now: datetime) -> None:
-    await tx.execute(
+async def add_picture(tx: Tx, place: Place, sha256: str, size: int, media: str, now: datetime) -> bool:
+    """Whether this box had not sent it before."""
+    row = await tx.fetch_one(
         "insert into box_pictures (sha256, box, company_id, project_id, size, media, at) values (%s, %s, %s, %s, %s, %s, %s)"
-        " on conflict do nothing",
+        " on conflict do nothing returning sha256",
         (sha256, place.box, place.company_id, place.project_id, size, media, now),
     )
+    return row is not None
 
 
-async def picture(tx: Tx, sha256: str) -> str | None:
-    """The media type of a picture that some box in scope sent."""
-    row = await tx.fetch_one("select media from box_pictures where sha256 = %s limit 1", (sha256,))
+async def look_at_picture(tx: Tx, sha256: str, user_id: int | None, now: datetime) -> str | None:
+    """The media type of a picture that some box in scope sent; who looked is written down."""
+    row = await tx.fetch_one(
+        """
+        with found as (select sha256, box, company_id, project_id, media from box_pictures where sha256 = %s limit 1),
+             viewed as (insert into box_picture_views (sha256, box, company_id, project_id, user_id, at)
+                        select sha256, box, company_id, project_id, %s, %s from found)
+        select media from found
+        """,
+        (sha256, user_id, now),
+    )
     return row["media"] if row else None
 
 

@@ -13,6 +13,7 @@ _ALL = ("flow", "projects", "receipts", "curve", "todo", "lanes", "passages", "b
 PARTS: Mapping[str, tuple[str, ...]] = {
     "takings": ("flow", "projects", "receipts", "curve"),
     "passage": ("lanes", "passages"),
+    "picture": ("passages",),
     "stroke": ("lanes", "todo"),
     "box": ("boxes", "projects", "todo"),
     "alarm": ("flow", "projects", "receipts", "boxes", "todo"),

@@ -137,8 +137,8 @@ async def boxes(request: Request, user: BoxReader, at: str | None = None) -> HTM
 
 @router.get("/pictures/{sha256}")
 async def picture(sha256: str, request: Request, user: LaneReader) -> Response:
-    """A thumbnail of a box in scope. NotFound `no_picture`. A content's name never changes, so a browser may keep it."""
+    """A thumbnail of a box in scope; the look is logged. NotFound `no_picture`. A browser may keep what never changes."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        path, media = await fleet.find_picture(tx, hub.settings.data, sha256)
+        path, media = await fleet.find_picture(tx, hub.settings.data, sha256, user_id=user.user_id, at=hub.clock.now())
     return FileResponse(path, media_type=media, headers={"cache-control": "private, max-age=86400, immutable"})

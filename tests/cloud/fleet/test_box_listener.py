@@ -19,8 +19,12 @@ from cloud.fleet.box_api import BoxListener
 from cloud.fleet.pictures import path_of
 from cloud.shared.db import Scope
 from cloud.shared.hub import Hub
+from edge import settings as edge_settings
+from edge.services.fetching import HubFiles
+from edge.services.pictures import Pictures
 from protocols.errors import NotFound, Refused
 from provisioning import ca, claim
+from tests.support.edge import until
 from tests.support.fleet import register
 from tests.support.hub import StepClock
 
@@ -157,10 +161,31 @@ async def test_a_thumbnail_is_kept_by_its_hash(hub: Hub, open_box: OpenBox, clie
             assert (await box.put(f"/box/pictures/{sha256}", content=JPEG)).status_code == 201
     assert path_of(hub.settings.data, sha256).read_bytes() == JPEG
     async with hub.db.tx(EAST) as tx:
-        assert await fleet.find_picture(tx, hub.settings.data, sha256) == (path_of(hub.settings.data, sha256), "image/jpeg")
+        found = await fleet.find_picture(tx, hub.settings.data, sha256, user_id=7, at=hub.clock.now())
+    assert found == (path_of(hub.settings.data, sha256), "image/jpeg")
     async with hub.db.tx(Scope(frozenset({2}))) as tx:
         with pytest.raises(NotFound, match="no_picture"):
-            await fleet.find_picture(tx, hub.settings.data, sha256)
+            await fleet.find_picture(tx, hub.settings.data, sha256, user_id=7, at=hub.clock.now())
+
+
+async def test_a_box_brings_its_thumbnails_up_after_an_outage(
+    hub: Hub, listener: BoxListener, open_box: OpenBox, tmp_path: Path
+) -> None:
+    """DESIGN 2.7: the box's own queue over the real listener; nothing while the events still wait, then everything once."""
+    folder, through = await open_box("north-01"), False
+    settings = edge_settings.load(folder / "box.toml")
+    files = HubFiles(settings.hub.url, edge_settings.tls(settings.hub))
+    pictures = Pictures(tmp_path / "pictures", files, may_send=lambda: through)
+    running = asyncio.create_task(pictures.run())
+    sent = [pictures.add(JPEG + bytes([n])) for n in (1, 2, 2)]
+    await until(lambda: len(pictures.waiting()) == 2)
+    through = True
+    await until(lambda: not pictures.waiting())
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert pictures.counts["refused"] == 0
+    for n, one in zip((1, 2), sent, strict=False):
+        assert path_of(hub.settings.data, one.sha256).read_bytes() == JPEG + bytes([n])
 
 
 @pytest.mark.parametrize(
