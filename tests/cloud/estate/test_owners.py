@@ -273,7 +273,8 @@ async def test_a_transfer_of_ownership(money_db):
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"new_owner_id": 101}, "same_owner"), ({"arrears": "taken_over"}, "consent_missing"), ({"arrears": "gone"}, "bad_choice"),
+        ({"new_owner_id": 101}, "same_owner"), ({"arrears": "taken_over"}, "consent_missing"),
+        ({"arrears": "gone"}, "bad_choice"),
         ({"wallets": ""}, "bad_choice"), ({"reason": " "}, "reason_missing"), ({"new_owner_id": 205}, "owner_not_found"),
         ({"room_id": 201}, "room_not_found"),
     ],
