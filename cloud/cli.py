@@ -1,4 +1,4 @@
-"""`gatehouse-hub`: serve, migrate, the first administrator, the proof of the books, the counts."""
+"""`gatehouse-hub`: serve, migrate, the first administrator, the proof of the books, the counts; sums without a database."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cloud.shared.clock import SystemClock
-from cloud.shared.db import APP, Database
-from cloud.shared.migrate import behind, migrate
-from cloud.shared.server import SUPERUSER, running
-from cloud.shared.settings import Settings, load
+from cloud.cases import cli as cases
 from protocols.errors import GatehouseError, Refused, Stop
+
+if TYPE_CHECKING:
+    from cloud.shared.db import Database
+    from cloud.shared.settings import Settings
 
 _BROKEN, _REFUSED = 1, 2
 
@@ -27,6 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     """0 done; 1 the proof found something broken; 2 refused, with the reason on standard error."""
     options = _parser().parse_args(arguments)
     try:
+        if "pure" in options:
+            return int(options.pure(options))
+        from cloud.shared.settings import load
+
         return int(options.act(options, load()))
     except GatehouseError as problem:
         print(f"{problem.zh}（{problem.en}）", file=sys.stderr)
@@ -46,6 +50,10 @@ class Access:
 @contextmanager
 def reach(settings: Settings) -> Iterator[Access]:
     """The database for a command: GATEHOUSE_DSN, or the server of the data folder, started or attached to."""
+    from cloud.shared.db import APP
+    from cloud.shared.migrate import migrate
+    from cloud.shared.server import SUPERUSER, running
+
     if settings.dsn:
         yield Access(settings.dsn, settings.admin_dsn)
         return
@@ -59,6 +67,9 @@ def reach(settings: Settings) -> Iterator[Access]:
 @asynccontextmanager
 async def database(access: Access, size: int | None = None) -> AsyncIterator[Database]:
     """Opened as the hub's role and no other. Stop `wrong_role`, `not_migrated`."""
+    from cloud.shared.db import Database
+    from cloud.shared.migrate import behind
+
     db = await Database.open(access.app, size=size)
     try:
         await db.check_role()
@@ -91,6 +102,8 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud.shared.migrate import migrate
+
     if settings.dsn and not settings.admin_dsn:
         raise Refused("no_admin_dsn", "请设置 GATEHOUSE_ADMIN_DSN", "set GATEHOUSE_ADMIN_DSN", field="GATEHOUSE_ADMIN_DSN")
     with reach(settings) as access:
@@ -102,6 +115,7 @@ def _migrate(options: argparse.Namespace, settings: Settings) -> int:
 
 def _create_admin(options: argparse.Namespace, settings: Settings) -> int:
     from cloud.access import service as access
+    from cloud.shared.clock import SystemClock
 
     password = _password()
 
@@ -176,4 +190,5 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("--json", action="store_true", help="one line of JSON")
         verb.set_defaults(act=act)
+    cases.add_verbs(verbs)
     return parser

@@ -48,7 +48,7 @@ def add_months(anchor: date, months: int) -> date:
 
 
 def natural(anchor: date, months: int) -> Iterator[Period]:
-    """From `anchor` on, cut at the 1st: a cycle that divides the year keeps to the calendar, any other counts from the anchor's month."""
+    """From `anchor` on, cut at the 1st; a cycle that divides 12 keeps to the calendar, others count from that month."""
     back = (anchor.month - 1) % months if 12 % months == 0 else 0
     base = add_months(anchor.replace(day=1), -back)
     start = anchor
@@ -78,7 +78,7 @@ def months_of(span: Period, anchor: date | None) -> list[Period]:
         k = (span.start.year - anchor.year) * 12 + span.start.month - anchor.month
         if add_months(anchor, k) > span.start:
             k -= 1
-    found = []
+    found: list[Period] = []
     while (start := add_months(first, k)) < span.to:
         found.append(Period(start, add_months(first, k + 1)))
         k += 1
@@ -107,7 +107,7 @@ def tiles(term: Term, begins: date, ends: date | None, until: date) -> list[Peri
     else:
         anchor = anchor_of(term, begins) or begins
         every = _from(anchor, begins, term.every)
-    found = []
+    found: list[Period] = []
     for period in every:
         if period.start >= until or (ends is not None and period.start >= ends):
             return found

@@ -1,0 +1,1 @@
+"""Arrears (欠费): ageing, warnings, dunning."""

@@ -1,0 +1,1 @@
+"""Vouchers (凭证) for accounting software."""
