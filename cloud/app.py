@@ -10,16 +10,17 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
 
 from cloud.access import api as access_api
-from cloud.access import api_approvals, pages_approvals
+from cloud.access import api_approvals, api_people, pages_approvals, pages_org
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, page_user, principal_of, require
 from cloud.counter import api as counter_api
-from cloud.counter import api_cash
 from cloud.counter import pages as counter_pages
+from cloud.counter import routes_cash
 from cloud.counter import service as counter
 from cloud.estate.api import estate_router
 from cloud.fees import api as fees_api
+from cloud.fees import service as fees
 from cloud.fleet.api import fleet_router
 from cloud.fleet.link import FleetLink
 from cloud.fleet.service import BoxEvent, Handler, Handlers
@@ -32,12 +33,15 @@ from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
 from cloud.reports import pages as reports_pages
 from cloud.reports import pages_receipts, pages_sites
-from cloud.shared import http, pages, people
+from cloud.shared import exports as shared_exports
+from cloud.shared import http, jobs, pages, people
 from cloud.shared.clock import Clock, SystemClock
 from cloud.shared.console import Counter, shell_router, text_cookie
 from cloud.shared.db import Database, Tx
+from cloud.shared.exports import Export, exports_router
 from cloud.shared.hub import Hub
 from cloud.shared.live import Live
+from cloud.shared.pages_jobs import jobs_router
 from cloud.shared.settings import Settings
 from cloud.shared.static_files import KeptFiles
 from cloud.wallets import service as wallets
@@ -52,12 +56,14 @@ _ROUTERS = (
     access_pages.router,
     api_approvals.router,
     pages_approvals.router,
+    api_people.router,
+    pages_org.router,
     fees_api.router,
     payments_api.router,
     parking_api.router,
     metering_api.router,
     counter_pages.router,
-    api_cash.router,
+    routes_cash.router,
     reports_pages.router,
     pages_receipts.router,
     pages_sites.router,
@@ -71,6 +77,7 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
         hub.fleet = FleetLink(db, hub.clock, hub.live, settings.broker, settings.keys, event_handlers())
     hub.paid_handlers = paid_handlers(hub.fleet)
     hub.menu_counts = menu_counts()
+    hub.job_runners = job_runners()
     hub.approval_handlers = approval_handlers()
     return hub
 
@@ -78,6 +85,8 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
 def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
     """What runs beside the answering of requests, each until it is cancelled."""
     found = [hub.live.run(), metering.keep_ahead(hub.db, hub.clock.now), wallets.run(hub.db, hub.clock.now)]
+    found.append(counter.keep_closing(hub.db, hub.clock.now))
+    found.append(jobs.work(hub))
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
 
 
@@ -86,7 +95,9 @@ def create_app(hub: Hub) -> FastAPI:
     app = FastAPI(title="Gatehouse", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
     http.install(app)
-    for one in (*_ROUTERS, router, estate_router(require, audit), fleet_router(require), shell_router(page_user)):
+    app.include_router(exports_router(exports(), page_user, audit))
+    shell = (shell_router(page_user), jobs_router(page_user, require))
+    for one in (*_ROUTERS, router, estate_router(require, audit), fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
@@ -113,7 +124,27 @@ def paid_handlers(link: FleetLink | None) -> PaidHandlers:
 
 def approval_handlers() -> Mapping[str, ApprovalHandler]:
     """kind of an approval -> what carries it out, in the transaction of the decision."""
-    return {"shift.variance": counter.carry_variance}
+    return {
+        "shift.variance": counter.carry_variance,
+        fees.WAIVER: fees.waiver_approved,
+        fees.ADJUST: fees.adjustment_approved,
+        fees.PUBLISH: fees.publish_approved,
+        fees.BACKDATE: fees.publish_approved,
+        "refund": wallets.refund_approved,
+        "wallet.transfer": wallets.transfer_approved,
+        "deposit.deduct": wallets.deduct_approved,
+        "deposit.offset": wallets.offset_approved,
+    }
+
+
+def exports() -> dict[str, Export]:
+    """Lists that can be taken as a file."""
+    return {one.table.name: one for one in (pages_receipts.EXPORT,)}
+
+
+def job_runners() -> dict[str, jobs.Runner]:
+    """kind of a job -> what does it."""
+    return {shared_exports.KIND: shared_exports.runner(exports())}
 
 
 def menu_counts() -> dict[str, tuple[str, Counter]]:

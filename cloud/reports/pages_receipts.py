@@ -12,6 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from cloud.access.service import Principal, page_user
 from cloud.counter import service as counter
 from cloud.reports import service, store
+from cloud.shared.db import Tx
+from cloud.shared.exports import Export
 from cloud.shared.pages import console, render
 from cloud.shared.people import chosen_columns
 from cloud.shared.places import Place, look, scope_of
@@ -75,9 +77,6 @@ async def receipts(request: Request, user: Reader) -> Response:
             view = RECEIPTS.view({**request.query_params, **dates}, [one.key for one in view.columns])
         else:
             found = await service.receipts(tx, wanted, _before(view))
-    rows = [told(row, where) for row in found.rows]
-    following = RECEIPTS.cursor(view, rows[-1]) if found.next else ""
-    page = Page(rows, Totals(found.count, {"amount_fen": found.total_fen}), following)
     return render(
         request,
         "reports/receipts.html",
@@ -88,8 +87,20 @@ async def receipts(request: Request, user: Reader) -> Response:
         error=error,
         table=RECEIPTS,
         view=view,
-        page=page,
+        page=_page(view, where, found),
     )
+
+
+async def fetch(tx: Tx, where: Place, view: View) -> Page:
+    """The list as its export asks for it."""
+    found = await service.receipts(tx, asked(view, where, view.get("last")), _before(view), view.limit)
+    return _page(view, where, found)
+
+
+def _page(view: View, where: Place, found: service.List) -> Page:
+    rows = [told(row, where) for row in found.rows]
+    following = RECEIPTS.cursor(view, rows[-1]) if found.next else ""
+    return Page(rows, Totals(found.count, {"amount_fen": found.total_fen}), following)
 
 
 def asked(view: View, where: Place, today: date) -> store.Filter:
@@ -137,6 +148,11 @@ def told(row: Mapping[str, Any], where: Place) -> dict[str, Any]:
         "way": TENDERS.get(row["tender"], row["tender"]),
         "who": "线上" if row["kind"] == "order" else row["cashier_name"] or "",
     }
+
+
+EXPORT = Export(
+    RECEIPTS, "receipt.read", fetch, dated=lambda query, now: _dated(query, business_date(now)), stand=service.entries
+)
 
 
 @router.get("/receipts/{receipt_id}")

@@ -145,15 +145,15 @@ class List:
     next: store.Page | None
 
 
-async def receipts(tx: Tx, wanted: Filter, before: store.Page | None) -> List:
-    """Newest first, 50 receipts a page, each with a row a tender."""
-    rows = await store.receipts(tx, wanted, before, PAGE + 1)
+async def receipts(tx: Tx, wanted: Filter, before: store.Page | None, limit: int = PAGE) -> List:
+    """50 receipts a page, each with a row a tender."""
+    rows = await store.receipts(tx, wanted, before, limit + 1)
     entries = list(dict.fromkeys((row["business_date"], row["entry_id"]) for row in rows))
-    if len(entries) <= PAGE:
+    if len(entries) <= limit:
         more = None
     else:
-        more = entries[PAGE - 1]
-        rows = [row for row in rows if row["entry_id"] != entries[PAGE][1]]
+        more = entries[limit - 1]
+        rows = [row for row in rows if row["entry_id"] != entries[limit][1]]
     if before is None and more is None:
         return List(rows, len(entries), sum(row["amount_fen"] for row in rows), None)
     count, total = await store.receipts_total(tx, wanted)

@@ -189,6 +189,11 @@ class Tx:
         self._connection = connection
         self.told: list[str] = []
 
+    @property
+    def connection(self) -> AsyncConnection[DictRow]:
+        """For a library that joins the transaction (procrastinate); it must not commit."""
+        return self._connection
+
     async def fetch_one(self, query: str, params: Params = ()) -> dict[str, Any] | None:
         cursor = await self._connection.execute(query, params or None)
         return await cursor.fetchone()
@@ -283,8 +288,3 @@ def _away(problem: BaseException) -> Retry:
     return Retry(
         "database_away", "数据库暂时连不上，请稍后再试", f"the database does not answer: {reason[0] if reason else problem!r}"
     )
-
-    @property
-    def connection(self) -> AsyncConnection[DictRow]:
-        """For a library that joins the transaction (procrastinate); it must not commit."""
-        return self._connection

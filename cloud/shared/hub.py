@@ -18,6 +18,7 @@ class Hub:
 
     paid_handlers  purpose of a payment order -> who is told that it was paid (`cloud.payments.service.PaidHandlers`)
     approval_handlers  kind of an approval -> what carries it out (`cloud.access.service.Handler`)
+    job_runners    kind of a job -> what does it (`cloud.shared.jobs.Runner`)
     menu_counts    address of a page -> how much waits there for somebody (`cloud.shared.console.Count`)
     fleet          the MQTT worker; None without a broker
     """
@@ -28,5 +29,6 @@ class Hub:
     clock: Clock = field(default_factory=SystemClock)
     paid_handlers: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     approval_handlers: Mapping[str, Any] = field(default_factory=dict)
+    job_runners: Mapping[str, Any] = field(default_factory=dict)
     menu_counts: Mapping[str, Any] = field(default_factory=dict)
     fleet: Any = None

@@ -19,7 +19,7 @@ A page declares its table once, parses the address into a `View`, and hands that
         async with request.app.state.hub.db.tx(user.scope) as tx:
             where = await scope_of(request, user, tx)
             view = TABLE.view(request.query_params, await chosen_columns(tx, user, TABLE.name))
-            rows = await store.owners(tx, where.ids, view, PAGE + 1)
+            rows = await store.owners(tx, where.ids, view, view.limit + 1)
             page = TABLE.page(view, rows, await store.owners_total(tx, where.ids, view))
         return render(request, "estate/owners.html", **console(user, where, "/owners"), table=TABLE, view=view, page=page)
 
@@ -41,7 +41,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -167,6 +167,7 @@ class View:
     columns: tuple[Column, ...]
     typed: Mapping[str, str]
     errors: Mapping[str, str]
+    limit: int = PAGE
 
     def get(self, key: str, default: Any = None) -> Any:
         return self.filters.get(key, default)
@@ -255,9 +256,13 @@ class Table:
         return (self.columns[0], *found)
 
     def page(self, view: View, rows: Sequence[Row], totals: Totals) -> Page:
-        """Of at most PAGE + 1 rows the first 50, and where the list goes on."""
-        more = self.cursor(view, rows[PAGE - 1]) if len(rows) > PAGE else ""
-        return Page(rows[:PAGE], totals, more)
+        """Of at most `view.limit` + 1 rows all but the last, and where the list goes on."""
+        more = self.cursor(view, rows[view.limit - 1]) if len(rows) > view.limit else ""
+        return Page(rows[: view.limit], totals, more)
+
+    def after(self, view: View, place: str) -> View:
+        """The same view behind a place that `cursor` gave out."""
+        return replace(view, after=self._read_cursor(place, view.sort, view.descending))
 
     def cursor(self, view: View, row: Row) -> str:
         """The place behind a row, for `?after=`."""
