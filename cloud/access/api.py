@@ -29,6 +29,7 @@ class _Input(BaseModel):
 class LoginInput(_Input):
     number: str = Field(min_length=1, max_length=40)
     password: str = Field(min_length=1, max_length=200, repr=False)
+    code: str = Field(default="", max_length=12, repr=False)
 
 
 class UserInput(_Input):
@@ -55,7 +56,7 @@ async def log_in(body: LoginInput, request: Request, response: Response) -> dict
     """Start a session: the cookie `gh_session`, and the token that writing requests send as x-csrf-token (Y-10)."""
     hub = request.app.state.hub
     now, address = hub.clock.now(), sessions.client_address(request)
-    found = await sessions.log_in(hub.db, body.number, body.password, now, address)
+    found = await sessions.log_in(hub.db, body.number, body.password, now, address, body.code)
     person = Principal(found.user_id, body.number, found.name, found.roles, users.SYSTEM.scope, frozenset(), address=address)
     async with hub.db.tx(person.scope) as tx:
         await audit(tx, person, "access.log_in", f"user:{found.user_id}", None, None, "", at=now)

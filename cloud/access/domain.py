@@ -31,6 +31,7 @@ class Principal:
     """Somebody logged in, as one permission lets them act: `scope` is where they hold it (Y-01).
 
     permissions  everything they may do somewhere (for menus); csrf: what a writing request of this session must carry
+    factor       whether they log in with a second factor (Y-10)
     """
 
     user_id: int | None
@@ -41,6 +42,7 @@ class Principal:
     permissions: frozenset[str]
     csrf: str = field(default="", repr=False)
     address: str = ""
+    factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

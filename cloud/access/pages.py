@@ -39,14 +39,17 @@ async def log_in(request: Request) -> Response:
     """A session and the page somebody wanted. Wrong or locked comes back as a sentence beside the number typed (Y-10)."""
     hub = request.app.state.hub
     sent = await request.form()
-    number, password, wanted = (str(sent.get(name) or "") for name in ("number", "password", "next"))
+    number, password, wanted, code = (str(sent.get(name) or "") for name in ("number", "password", "next", "code"))
     number = number.strip()
     if not number or not password:
         return _page(request, 422, next=wanted, number=number, problem="工号和密码都要填")
     now, address = hub.clock.now(), sessions.client_address(request)
     try:
-        found = await sessions.log_in(hub.db, number, password, now, address)
+        found = await sessions.log_in(hub.db, number, password, now, address, code)
     except NotAllowed as problem:
+        if problem.code in ("code_needed", "wrong_code"):
+            said = problem.zh if problem.code == "wrong_code" else ""
+            return _page(request, 401, next=wanted, number=number, problem=said, factor=True)
         words = "工号或密码不对，请再输一次。连错 5 次会锁 15 分钟" if problem.code == "wrong_login" else problem.zh
         return _page(request, 401 if problem.code == "wrong_login" else 403, next=wanted, number=number, problem=words)
     person = Principal(found.user_id, number, found.name, found.roles, users.SYSTEM.scope, frozenset(), address=address)
@@ -71,5 +74,31 @@ def _inside(target: str) -> str | None:
     return target if ok else None
 
 
-def _page(request: Request, status: int = 200, *, next: str, number: str = "", problem: str = "") -> HTMLResponse:
-    return render(request, "access/login.html", status=status, next=next, number=number, problem=problem)
+def _page(
+    request: Request, status: int = 200, *, next: str, number: str = "", problem: str = "", factor: bool = False
+) -> HTMLResponse:
+    return render(request, "access/login.html", status=status, next=next, number=number, problem=problem, factor=factor)
+
+
+@router.get("/unlock")
+async def unlock_form(request: Request, next: str = "") -> Response:
+    """After 30 idle minutes the same person comes back with the PIN; everybody else logs in (Y-11)."""
+    found = await sessions.idle_person(request.app.state.hub, request)
+    if found is None:
+        return RedirectResponse("/login", 303)
+    return render(request, "access/unlock.html", next=next, person=found, problem="")
+
+
+@router.post("/unlock")
+async def unlock(request: Request) -> Response:
+    hub = request.app.state.hub
+    sent = await request.form()
+    pin, wanted = str(sent.get("pin") or ""), str(sent.get("next") or "")
+    found = await sessions.idle_person(hub, request)
+    try:
+        await sessions.unlock(hub, request, pin)
+    except NotAllowed as problem:
+        if problem.code == "not_idle" or found is None:
+            return RedirectResponse("/login", 303)
+        return render(request, "access/unlock.html", status=401, next=wanted, person=found, problem=problem.zh)
+    return RedirectResponse(_inside(wanted) or "/", 303)

@@ -56,7 +56,7 @@ async def session(db: Database, token: bytes, now: datetime, permission: str | N
     """Person, roles, permissions and the scope of one permission, in one round trip."""
     return await db.call(
         """
-        SELECT user_id, number, name, csrf, roles, permissions, companies, projects, whole_group
+        SELECT user_id, number, name, csrf, factor, roles, permissions, companies, projects, whole_group
         FROM access_session(%s, %s, %s)
         """,
         (token, now, permission),

@@ -42,21 +42,12 @@ async def add_user(tx: Tx, principal: Principal, new: NewUser, hashed: str, at: 
     NotFound `company_not_found`, `project_not_found` outside the scope; Refused `bad_role`, `bad_place`; NotAllowed
     `may_not_grant`; Conflict `number_taken`.
     """
-    role = await store.role(tx, new.role)
-    if role is None:
-        raise Refused("bad_role", f"没有角色 {new.role}", f"no role {new.role}", field="role")
-    company, project = await _place(tx, new)
-    level = "project" if project is not None else "company" if company is not None else "group"
-    if level not in role.levels:
-        raise Refused("bad_place", f"{role.name}不能设在这一级", f"{role.code} cannot be held at a {level}", field="role")
-    assert principal.user_id is not None
-    if not await store.may_grant(tx, principal.user_id, role.code, company, project):
-        raise NotAllowed("may_not_grant", f"您不能授予{role.name}", f"{role.code} is not yours to give there", field="role")
+    company, project = await grantable(tx, principal, new.role, new.company, new.project)
     made = await store.add_user(tx, (company, project), new.number, new.name, new.phone, hashed, at, principal.number)
     if made is None:
         raise _taken(new.number)
-    await store.grant(tx, made, role.code, company, project, at, principal.number)
-    facts = {"number": new.number, "role": role.code, "company": new.company, "project": new.project}
+    await store.grant(tx, made, new.role, company, project, at, principal.number)
+    facts = {"number": new.number, "role": new.role, "company": new.company, "project": new.project}
     personal = {"name": new.name} | ({"phone": new.phone} if new.phone else {})
     await audit(
         tx, principal, "user.create", f"user:{made}", None, facts, "", at=at, company_id=company, project_id=project,
@@ -65,19 +56,41 @@ async def add_user(tx: Tx, principal: Principal, new: NewUser, hashed: str, at: 
     return made
 
 
-async def _place(tx: Tx, new: NewUser) -> tuple[int | None, int | None]:
-    if new.company is not None and new.project is not None:
+async def grantable(
+    tx: Tx, principal: Principal, code: str, company: str | None, project: str | None
+) -> tuple[int | None, int | None]:
+    """The (company, project) of codes where the principal may give or take a role.
+
+    NotFound `company_not_found`, `project_not_found` outside the scope; Refused `bad_role`, `bad_place`; NotAllowed
+    `may_not_grant`.
+    """
+    role = await store.role(tx, code)
+    if role is None:
+        raise Refused("bad_role", f"没有角色 {code}", f"no role {code}", field="role")
+    place = await place_of(tx, company, project)
+    level = "project" if place[1] is not None else "company" if place[0] is not None else "group"
+    if level not in role.levels:
+        raise Refused("bad_place", f"{role.name}不能设在这一级", f"{role.code} cannot be held at a {level}", field="role")
+    assert principal.user_id is not None
+    if not await store.may_grant(tx, principal.user_id, role.code, *place):
+        raise NotAllowed("may_not_grant", f"您不能授予{role.name}", f"{role.code} is not yours to give there", field="role")
+    return place
+
+
+async def place_of(tx: Tx, company: str | None, project: str | None) -> tuple[int | None, int | None]:
+    """(company, project) by their codes; neither: the whole group. NotFound outside the scope; Refused `bad_place` for both."""
+    if company is not None and project is not None:
         raise Refused("bad_place", "公司和项目只能填一个", "give a company or a project, not both", field="project")
-    if new.project is not None:
-        found = await store.project(tx, new.project)
+    if project is not None:
+        found = await store.project(tx, project)
         if found is None:
-            raise NotFound("project_not_found", f"没有项目 {new.project}", f"no project {new.project}", field="project")
+            raise NotFound("project_not_found", f"没有项目 {project}", f"no project {project}", field="project")
         return found
-    if new.company is not None:
-        company = await store.company(tx, new.company)
-        if company is None:
-            raise NotFound("company_not_found", f"没有公司 {new.company}", f"no company {new.company}", field="company")
-        return company, None
+    if company is not None:
+        made = await store.company(tx, company)
+        if made is None:
+            raise NotFound("company_not_found", f"没有公司 {company}", f"no company {company}", field="company")
+        return made, None
     return None, None
 
 

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     dsn           the PostgreSQL to use, as the role gatehouse_app; none: a server of our own in `data`
     admin_dsn     the same database as an administrator, who makes roles and migrates
     pay_sim_key   hex Ed25519 public key of the simulated payment provider; none: its notices are forged
+    second_factor  HQ finance, approvers and technicians must set up a second factor (TOTP) before they may do anything
     demo          say on every page that nothing here is real
     """
 
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     dsn: str | None = None
     admin_dsn: str | None = None
     pay_sim_key: str | None = None
+    second_factor: bool = False
     demo: bool = False
 
     @field_validator("broker", "box_brokers", mode="before")

@@ -12,6 +12,8 @@ PUBLIC = {
     "GET /login": "the log-in page itself",
     "POST /login": "the log-in page itself",
     "POST /api/v1/login": "logging in",
+    "GET /unlock": "the PIN page for a session that has idled away (Y-11)",
+    "POST /unlock": "the PIN page for a session that has idled away (Y-11)",
     "POST /pay/simulated/notice": "signed by the provider (C-15)",
     "GET /api/v1/d/lanes/{lane}": "a driver without an account (U-12)",
     "POST /api/v1/d/lanes/{lane}/order": "a driver without an account (U-12)",
