@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cloud.fees import store, store_settling
+from cloud.fees.adjusting import ADJUST, WAIVER, adjustment_approved, ask_adjustment, ask_cancel, ask_waiver, waiver_approved
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
 from cloud.fees.settling import (
@@ -21,6 +22,8 @@ from cloud.fees.settling import (
     waive,
 )
 from cloud.fees.standards import (
+    BACKDATE,
+    PUBLISH,
     add_facts,
     add_standard,
     add_term,
@@ -39,7 +42,11 @@ from protocols.money import MAX_FEN, Fen
 from protocols.time import business_date
 
 __all__ = [
+    "ADJUST",
+    "BACKDATE",
     "CATEGORIES",
+    "PUBLISH",
+    "WAIVER",
     "Assignment",
     "Facts",
     "Item",
@@ -54,8 +61,12 @@ __all__ = [
     "add_lines",
     "add_standard",
     "add_term",
+    "adjustment_approved",
     "allocate",
+    "ask_adjustment",
+    "ask_cancel",
     "ask_publish",
+    "ask_waiver",
     "assign",
     "assignments",
     "billing_faults",
@@ -75,6 +86,7 @@ __all__ = [
     "settling_faults",
     "unsettle",
     "waive",
+    "waiver_approved",
 ]
 
 
