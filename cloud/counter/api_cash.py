@@ -1,4 +1,4 @@
-"""JSON of cash: shifts counted, explained and handed over (C-31 .. C-33). Each act carries a key: the same again changes nothing."""
+"""JSON of cash: shifts counted, explained and handed over (C-31 .. C-33). Each act has a key: the same again changes nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ConfirmInput(Input):
 
 @router.get("/api/v1/counter/shifts")
 async def listed(project: int, request: Request, user: Reader) -> dict[str, Any]:
-    """Shifts and guards whose cash is not handed over yet, and the counts that still want something; no cash of an open drawer."""
+    """Shifts and guards whose cash is not handed over yet, and counts that still want something; no open drawer's cash."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
         await estate.get_project(tx, project)
@@ -171,6 +171,7 @@ def count_json(found: Count) -> dict[str, Any]:
 def _shift(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"], "project": row["project_id"], "cashier": row["user_number"], "cashier_name": row["user_name"],
-        "terminal": row["terminal"], "opened_at": iso(row["opened_at"]), "closed_at": iso(row["closed_at"]) if row["closed_at"] else None,
-        "close_reason": row["close_reason"], "frozen": row["frozen_at"] is not None,
+        "terminal": row["terminal"], "opened_at": iso(row["opened_at"]),
+        "closed_at": iso(row["closed_at"]) if row["closed_at"] else None, "close_reason": row["close_reason"],
+        "frozen": row["frozen_at"] is not None,
     }  # fmt: skip

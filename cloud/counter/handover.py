@@ -51,18 +51,17 @@ async def explain(tx: Tx, count_id: int, reason: str, who: Principal, *, key: st
     reason = reason.strip()
     if not 2 <= len(reason) <= 200:
         raise Refused("no_reason", "写一句为什么有差异", "a difference needs a reason", field="reason")
-    if not await store_shifts.explain(tx, found, reason, (who.user_id or 0, who.number, who.name), at):
-        if abs(found.variance_fen) <= REASON_LIMIT:
-            return found
+    await store_shifts.explain(tx, found, reason, (who.user_id or 0, who.number, who.name), at)
     if abs(found.variance_fen) <= REASON_LIMIT:
         await _post_variance(tx, found, reason, who, at)
     else:
         word = "长款" if found.variance_fen > 0 else "短款"
         asked = await access.ask(
             tx, who, kind=KIND, project_id=found.project_id, subject=f"count:{found.id}",
-            title=f"{found.holder_name} {found.place} 交班{word} {yuan(abs(found.variance_fen))} 元", amount_fen=abs(found.variance_fen),
-            payload={"count": found.id}, before=f"应有 {yuan(found.expected_fen)}", after=f"盘点 {yuan(found.counted_fen)}", reason=reason,
-            key=key, terminal=found.place, now=at, beneficiary=f"person:{found.holder}",
+            title=f"{found.holder_name} {found.place} 交班{word} {yuan(abs(found.variance_fen))} 元",
+            amount_fen=abs(found.variance_fen), payload={"count": found.id}, before=f"应有 {yuan(found.expected_fen)}",
+            after=f"盘点 {yuan(found.counted_fen)}", reason=reason, key=key, terminal=found.place, now=at,
+            beneficiary=f"person:{found.holder}",
         )  # fmt: skip
         await store_shifts.explained(tx, found.id, approval_id=asked.id)
     return await count_of(tx, count_id)
@@ -101,7 +100,8 @@ async def _post_variance(tx: Tx, found: Count, reason: str, who: Principal, at: 
 async def offer(tx: Tx, count_id: int, keep_float_fen: Fen, who: Principal, *, at: datetime) -> Count:
     """Offer what was counted, less the float that stays, to whoever receives it. The same again changes nothing.
 
-    NotFound; Refused `not_explained`, `frozen`, `bad_float`; NotAllowed `not_your_count`; Conflict `superseded`, `already_offered`.
+    NotFound; Refused `not_explained`, `frozen`, `bad_float`; NotAllowed `not_your_count`; Conflict `superseded`,
+    `already_offered`.
     """
     found = await count_of(tx, count_id)
     await store_shifts.lock_drawer(tx, found.project_id, found.drawer)

@@ -1,15 +1,21 @@
-"""Papers of cash by reportlab, fields in the order of UI.md 12: shift slip 80 mm. Draws only; what to print is handed in."""
+"""Papers of cash by reportlab, fields in the order of UI.md 12. Draws only; what to print is handed in."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from io import BytesIO
+from typing import Any
 
+from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
 from cloud.counter.domain_cash import NOTES, group
 from cloud.counter.paper import fonts, mm
+from cloud.counter.paper_pages import Pages
+from cloud.counter.store_closing import Close
 from cloud.counter.store_shifts import Count
 from cloud.shared.words import TENDERS
 from protocols.money import yuan
@@ -148,3 +154,65 @@ def _line(canvas: Canvas, y: float, line: Line) -> float:
     canvas.setFont(font, size if natural <= room else max(5.5, size * room / natural))
     canvas.drawRightString(_ROLL - _EDGE, y, right)
     return y - _height(line)
+
+
+def close_sheet(close: Close, entity: str, project: str, printed_at: datetime) -> bytes:
+    """日结单, A4: tender x item, receipts per book, counts and drawers, boxes not heard from, late events, chain head."""
+    sheet = json.loads(close.sheet)
+    paper = Pages(f"日结单 {close.no}", A4, "日　结　单", f"{entity} · {project}", f"№ {close.no}")
+    paper.text(
+        f"业务日期 {close.day}　　日结 {civil(close.closed_at):%Y-%m-%d %H:%M:%S}　　{close.closed_name}（{close.closed_by}）"
+    )
+    tenders = sorted({row["tender"] for row in sheet["items"]}, key=_tender_place)
+    items = {row["item"]: row["name"] for row in sheet["items"]}
+    sums = {(row["item"], row["tender"]): row["fen"] for row in sheet["items"]}
+    rows = [
+        [name, *(yuan(sums.get((item, one), 0)) for one in tenders), yuan(sum(sums.get((item, one), 0) for one in tenders))]
+        for item, name in items.items()
+    ]
+    total = ["合计", *(yuan(sum(sums.get((item, one), 0) for item in items)) for one in tenders), yuan(sheet["takings_fen"])]
+    paper.table("收款（元）", ["费用", *(TENDERS.get(one, one) for one in tenders), "小计"], [*rows, total], first=46)
+    paper.table("票据", ["票据本", "起", "止", "张数", "红冲", "断号"], [_book(row) for row in sheet["books"]], first=46)
+    paper.table(
+        "盘点与交接",
+        ["当班", "地点", "盘点", "差异", "上交", "留存", "接收"],
+        [_counted(row) for row in sheet["counts"]],
+        first=34,
+    )
+    paper.table("日结时的抽屉", ["在谁手里", "地点", "收到现金", "状态"], [_drawer(row) for row in sheet["drawers"]], first=50)
+    paper.table("日结时的在途现金", ["经手", "金额"], [[row["ref"], yuan(row["fen"])] for row in sheet["transit"]], first=90)
+    boxes = [[row["box"], row["last_seen"] or "从未", str(row["seq"])] for row in sheet["boxes"]]
+    paper.table("没有联系上的盒子", ["盒子", "最后联系", "最后序号"], boxes, first=60)
+    late = [[row["source"], row["relating_to"], yuan(row["fen"])] for row in sheet["late"]]
+    paper.table("补传（归属已关闭的日子）", ["来源", "原业务日期", "金额"], late, first=90)
+    paper.text(
+        f"长短款 {yuan(sheet['over_short_fen'])}　　待查 {yuan(sheet['suspense_fen'])}　　现金收款 {yuan(sheet['cash_fen'])}"
+    )
+    paper.text("关闭后不能改；晚到的记录进入第一个没关闭的日子并注明原日期。")
+    paper.text("制单：______________　　复核：______________")
+    return paper.done(f"日结哈希 {group(close.digest)}　链头 {group(close.hash)}　台账第 {close.seq:,} 笔", printed_at)
+
+
+def _tender_place(tender: str) -> tuple[int, str]:
+    order = list(TENDERS)
+    return (order.index(tender) if tender in order else len(order), tender)
+
+
+def _book(row: Mapping[str, Any]) -> list[str]:
+    gaps = "、".join(str(one) for one in row["gaps"][:8]) or "0"
+    return [row["book"], f"{row['first']:07d}", f"{row['last']:07d}", str(row["receipts"]), str(row["reversals"]), gaps]
+
+
+def _counted(row: Mapping[str, Any]) -> list[str]:
+    handed = yuan(row["handed_fen"]) if row["handed_fen"] is not None else "–"
+    kept = yuan(row["kept_fen"]) if row["kept_fen"] is not None else "–"
+    words = {"confirmed": row["receiver"] or "", "waiting": "等确认", "refused": "拒绝", "": "没交接"}
+    who = f"{row['holder_name']}（{row['holder']}）"
+    return [who, row["place"], yuan(row["counted_fen"]), yuan(row["variance_fen"]), handed, kept, words[row["handed"]]]
+
+
+def _drawer(row: Mapping[str, Any]) -> list[str]:
+    state = (
+        "已冻结" if row["frozen_at"] else "岗亭" if row["kind"] == "lane" else "已停收，没交接" if row["closed_at"] else "当班"
+    )
+    return [f"{row['holder_name'] or ''}（{row['holder']}）", row["terminal"], yuan(row["cash_fen"]), state]

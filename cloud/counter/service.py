@@ -5,6 +5,7 @@ The caller opens the transaction; nothing here commits. Amounts are computed her
 
 from __future__ import annotations
 
+from cloud.counter.closing import keep_closing
 from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
 from cloud.counter.handover import carry_out as carry_variance
@@ -25,6 +26,7 @@ __all__ = [
     "carry_variance",
     "collect",
     "counts",
+    "keep_closing",
     "open_lines",
     "open_shift",
     "post_lane_cash",

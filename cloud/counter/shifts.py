@@ -66,9 +66,9 @@ async def count_shift(
 ) -> Count:
     """End a shift with a blind count, by its cashier, or by somebody else with a reason (C-31, C-33): no payment after it.
 
-    What the ledger expects is computed after the count is stored with it, never told before. A cashier counts once; a second count
-    is another person's. The same key gives the same count. NotFound `shift_not_found`; Refused `bad_count`, `frozen`, `no_reason`,
-    `not_your_shift`; Conflict `already_counted`, `handover_waiting`, `already_handed`, `key_used`.
+    What the ledger expects is computed and stored with the count, never told before. A cashier counts once; a second count is
+    another person's. The same key gives the same count. NotFound `shift_not_found`; Refused `bad_count`, `frozen`,
+    `no_reason`, `not_your_shift`; Conflict `already_counted`, `handover_waiting`, `already_handed`, `key_used`.
     """
     fen = counted(notes)
     shift = await store_shifts.locked(tx, shift_id) if 0 < shift_id < 2**31 else None
@@ -161,8 +161,9 @@ async def _store_count(
         tx,
         {
             "project_id": project_id, "drawer": drawer, "shift_id": shift_id, "holder_id": holder[0], "holder": holder[1],
-            "holder_name": holder[2], "place": place, "by_id": who.user_id, "by_number": who.number, "by_name": who.name, "at": at,
-            "business_date": business_date(at), "reason": reason, "notes": {str(value): n for value, n in notes.items() if n},
+            "holder_name": holder[2], "place": place, "by_id": who.user_id, "by_number": who.number, "by_name": who.name,
+            "at": at, "business_date": business_date(at), "reason": reason,
+            "notes": {str(value): n for value, n in notes.items() if n},
             "counted_fen": counted(notes), "float_fen": float_fen, "drawer_fen": drawer_fen, "takings": found, "head_seq": seq,
             "head_hash": hash_, "request_key": key,
         },

@@ -162,7 +162,8 @@ async def takings(tx: Tx, shift_id: int) -> dict[str, Any]:
                count(*) FILTER (WHERE p.amount_fen > 0) AS receipts, count(*) FILTER (WHERE p.amount_fen < 0) AS reversals,
                coalesce(sum(p.amount_fen) FILTER (WHERE p.amount_fen > 0), 0)::bigint AS in_fen,
                coalesce(sum(p.amount_fen) FILTER (WHERE p.amount_fen < 0), 0)::bigint AS back_fen
-        FROM receipts r JOIN ledger_postings p ON p.entry_id = r.entry_id AND p.root IN ('cash_drawer', 'provider_clearing', 'bank')
+        FROM receipts r JOIN ledger_postings p ON p.entry_id = r.entry_id
+            AND p.root IN ('cash_drawer', 'provider_clearing', 'bank')
         WHERE r.shift_id = %s GROUP BY 1 ORDER BY 1
         """,
         (shift_id,),
@@ -184,14 +185,14 @@ async def add_count(tx: Tx, facts: Mapping[str, object]) -> int | None:
     """The count's number; None when the key was used."""
     row = await tx.fetch_one(
         """
-        INSERT INTO cash_counts (company_id, project_id, drawer, shift_id, n, holder_id, holder, holder_name, place, by_id, by_number,
-                                 by_name, at, business_date, reason, notes, counted_fen, float_fen, drawer_fen, takings, head_seq,
-                                 head_hash, request_key)
+        INSERT INTO cash_counts (company_id, project_id, drawer, shift_id, n, holder_id, holder, holder_name, place, by_id,
+                                 by_number, by_name, at, business_date, reason, notes, counted_fen, float_fen, drawer_fen,
+                                 takings, head_seq, head_hash, request_key)
         SELECT p.company_id, p.id, %(drawer)s, %(shift_id)s,
                1 + (SELECT count(*) FROM cash_counts c WHERE c.project_id = p.id AND c.drawer = %(drawer)s), %(holder_id)s,
-               %(holder)s, %(holder_name)s, %(place)s, %(by_id)s, %(by_number)s, %(by_name)s, %(at)s, %(business_date)s, %(reason)s,
-               %(notes)s, %(counted_fen)s, %(float_fen)s, %(drawer_fen)s, %(takings)s, %(head_seq)s, decode(%(head_hash)s, 'hex'),
-               %(request_key)s
+               %(holder)s, %(holder_name)s, %(place)s, %(by_id)s, %(by_number)s, %(by_name)s, %(at)s, %(business_date)s,
+               %(reason)s, %(notes)s, %(counted_fen)s, %(float_fen)s, %(drawer_fen)s, %(takings)s, %(head_seq)s,
+               decode(%(head_hash)s, 'hex'), %(request_key)s
         FROM projects p WHERE p.id = %(project_id)s ON CONFLICT DO NOTHING RETURNING id
         """,
         {**facts, "notes": json.dumps(facts["notes"]), "takings": json.dumps(facts["takings"], ensure_ascii=False)},
@@ -201,8 +202,8 @@ async def add_count(tx: Tx, facts: Mapping[str, object]) -> int | None:
 
 _COUNT = """
     SELECT c.id, c.project_id, c.drawer, c.shift_id, c.n, c.holder_id, c.holder, c.holder_name, c.place, c.by_id, c.by_number,
-           c.by_name, c.at, c.business_date, c.reason, c.notes, c.counted_fen, c.float_fen, c.drawer_fen, c.variance_fen, c.takings,
-           c.head_seq, encode(c.head_hash, 'hex') AS head_hash, c.request_key,
+           c.by_name, c.at, c.business_date, c.reason, c.notes, c.counted_fen, c.float_fen, c.drawer_fen, c.variance_fen,
+           c.takings, c.head_seq, encode(c.head_hash, 'hex') AS head_hash, c.request_key,
            CASE WHEN c.variance_fen = 0 THEN 'even' WHEN v.count_id IS NULL THEN '' WHEN v.entry_id IS NULL THEN 'waiting'
                 ELSE 'posted' END AS explained,
            v.reason AS why, v.approval_id, coalesce(h.state, '') AS handed, h.id AS handover_id, h.amount_fen AS handed_fen,
@@ -276,7 +277,8 @@ async def offer(tx: Tx, counted: Count, amount_fen: int, float_fen: int, by: Who
     """The hand-over's number; None when one waits or is done."""
     row = await tx.fetch_one(
         """
-        INSERT INTO cash_handovers (company_id, project_id, count_id, amount_fen, float_fen, offered_by, offered_number, offered_at)
+        INSERT INTO cash_handovers (company_id, project_id, count_id, amount_fen, float_fen, offered_by, offered_number,
+                                    offered_at)
         SELECT company_id, project_id, id, %s, %s, %s, %s, %s FROM cash_counts WHERE id = %s
         ON CONFLICT DO NOTHING RETURNING id
         """,
@@ -314,8 +316,8 @@ async def open_shifts(tx: Tx, projects: Sequence[int]) -> list[Row]:
     """Shifts whose drawer is not handed over yet: who, where, since when; nothing of what is in them."""
     return await tx.fetch_all(
         """
-        SELECT id, project_id, user_id, user_number, user_name, terminal, float_fen, opened_at, closed_at, closed_by, close_reason,
-               frozen_at
+        SELECT id, project_id, user_id, user_number, user_name, terminal, float_fen, opened_at, closed_at, closed_by,
+               close_reason, frozen_at
         FROM shifts WHERE project_id = ANY(%s) AND settled_at IS NULL ORDER BY project_id, opened_at
         """,
         (list(projects),),

@@ -1,0 +1,11 @@
+"""All routes of cash: shifts, closes, banking; JSON and pages."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cloud.counter import api_cash, api_closes
+
+router = APIRouter()
+for one in (api_cash.router, api_closes.router):
+    router.include_router(one)
