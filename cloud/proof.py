@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cloud.access import service as access
@@ -15,10 +16,10 @@ from cloud.shared.db import Database
 from cloud.wallets import service as wallets
 
 
-async def verify(db: Database) -> dict[str, Any]:
+async def verify(db: Database, witnesses: Sequence[ledger.Witness] = ()) -> dict[str, Any]:
     """{"ok", "projects", "entries", "faults": [{"where", "seq", "what", "detail"}]}, the ledger's own faults first."""
     async with db.tx(await access.everything(db)) as tx:
-        report = await counter.verify(tx)
+        report = await counter.verify(tx, witnesses)
         faults = [
             {"where": f"project {one.project_id}", "seq": one.seq, "what": one.what, "detail": one.detail}
             for one in (*report.faults, *await wallets.faults(tx))
@@ -31,6 +32,12 @@ async def verify(db: Database) -> dict[str, Any]:
                 {"where": where, "seq": row["seq"], "what": row["what"], "detail": "the event is not what the box sent"}
             )
     return {"ok": not faults, "projects": report.projects, "entries": report.entries, "faults": faults}
+
+
+async def rebuild_balances(db: Database) -> int:
+    """Make the sums by day that balances are answered from anew; how many there are."""
+    async with db.tx(await access.everything(db)) as tx:
+        return await ledger.rebuild(tx)
 
 
 async def counts(db: Database) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cloud.counter import store, store_proof
@@ -13,13 +14,13 @@ from cloud.shared.db import Tx
 _PAGE = 1000
 
 
-async def verify(tx: Tx) -> ledger.VerifyReport:
+async def verify(tx: Tx, witnesses: Sequence[ledger.Witness] = ()) -> ledger.VerifyReport:
     """Everything in scope: chains intact and balanced, bills and receipts as they were hashed, receipts gapless, lines settled
     by their receipts and open for what the ledger says is owed. Faults name project, entry and what differs; the ledger's own
-    come first.
+    come first. Witnesses: heads and papers that somebody outside the database keeps.
     """
-    report = await ledger.verify(tx)
-    faults = [*report.faults, *await fees.billing_faults(tx), *await _receipt_faults(tx)]
+    report = await ledger.verify(tx, witnesses)
+    faults = [*report.faults, *await _paper_faults(tx, witnesses), *await fees.billing_faults(tx), *await _receipt_faults(tx)]
     for row in await store_proof.without_receipt(tx):
         faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", f"receipt {row['book']} {row['number']} is missing"))
     for row in await store_proof.gaps(tx):
@@ -35,6 +36,21 @@ async def verify(tx: Tx) -> ledger.VerifyReport:
         detail = f"open charge lines come to {row['open_fen']} fen, the ledger says {row['owed_fen']} are owed"
         faults.append(ledger.Fault(row["project_id"], 0, "receivable", detail))
     return ledger.VerifyReport(report.projects, report.entries, tuple(faults))
+
+
+async def _paper_faults(tx: Tx, witnesses: Sequence[ledger.Witness]) -> list[ledger.Fault]:
+    """Printed receipts whose check code is not that of the entry under their number."""
+    faults = []
+    for witness in witnesses:
+        hashes = await store_proof.hashes_of_papers(tx, [(paper.book, paper.number) for paper in witness.papers])
+        for paper in witness.papers:
+            found = hashes.get((paper.book, paper.number), [])
+            if paper.check not in {ledger.check_code(hash_) for _, _, hash_ in found}:
+                project, seq, _ = found[0] if found else (0, 0, "")
+                what = "has another check code now" if found else "is gone"
+                detail = f"{witness.source}: receipt {paper.book} {paper.number} {what}"
+                faults.append(ledger.Fault(project, seq, "witness", detail))
+    return faults
 
 
 async def _receipt_faults(tx: Tx) -> list[ledger.Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cloud.shared.db import Tx
@@ -17,6 +18,23 @@ async def page(tx: Tx, after: int, limit: int) -> list[dict[str, Any]]:
         """,
         (after, limit),
     )
+
+
+async def hashes_of_papers(tx: Tx, papers: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[tuple[int, int, str]]]:
+    """(book, number) -> (project, seq, hash) of the entries of the receipts there; each company may have a book of that code."""
+    rows = await tx.fetch_all(
+        """
+        SELECT b.code, r.number, e.project_id, e.seq, encode(e.hash, 'hex') AS hash
+        FROM unnest(%s::text[], %s::bigint[]) AS w (code, number)
+        JOIN receipt_books b ON b.code = w.code JOIN receipts r ON r.book_id = b.id AND r.number = w.number
+        JOIN ledger_entries e ON e.id = r.entry_id
+        """,
+        ([book for book, _ in papers], [number for _, number in papers]),
+    )
+    found: dict[tuple[str, int], list[tuple[int, int, str]]] = {}
+    for row in rows:
+        found.setdefault((row["code"], row["number"]), []).append((row["project_id"], row["seq"], row["hash"]))
+    return found
 
 
 async def without_receipt(tx: Tx) -> list[dict[str, Any]]:

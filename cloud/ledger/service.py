@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -34,6 +34,8 @@ from cloud.ledger.domain import (
     fault,
     personal_digest,
 )
+from cloud.ledger.domain_witness import Paper, Witness, check_signature, contradiction, heads_text, sign_heads
+from cloud.ledger.domain_witness import parse as parse_witness
 from cloud.ledger.periods import (
     Closed,
     close_day,
@@ -44,6 +46,7 @@ from cloud.ledger.periods import (
     month_is_open,
     require_open_month,
 )
+from cloud.ledger.signing import close_key
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 from protocols.money import Fen
@@ -58,11 +61,13 @@ __all__ = [
     "Fault",
     "Late",
     "Movement",
+    "Paper",
     "Posting",
     "RefBalance",
     "Request",
     "Sealed",
     "VerifyReport",
+    "Witness",
     "arrived_since",
     "balance",
     "balanced",
@@ -70,22 +75,27 @@ __all__ = [
     "balances_by_project",
     "balances_by_ref",
     "check_code",
+    "check_signature",
     "close_day",
+    "close_key",
     "close_month",
     "closed_through",
     "erase",
     "first_open_day",
     "heads",
+    "heads_text",
     "is_open",
     "month_is_open",
     "movements",
     "outcome",
+    "parse_witness",
     "personal",
     "post",
     "rebuild",
     "require_open_month",
     "reverse",
     "seal",
+    "sign_heads",
     "to_suspense",
     "verify",
 ]
@@ -220,9 +230,9 @@ async def balanced(tx: Tx) -> bool:
     return total == 0 and broken == 0
 
 
-async def verify(tx: Tx) -> VerifyReport:
+async def verify(tx: Tx, witnesses: Sequence[Witness] = ()) -> VerifyReport:
     """Recompute every chain in scope from its rows and name the first broken entry of each project; where the chain holds, what
-    closings and sums by day say otherwise.
+    witnesses, closings and sums by day say otherwise. With a witness a chain that was rewritten whole is found too.
     """
     faults: list[Fault] = []
     entries = 0
@@ -232,9 +242,31 @@ async def verify(tx: Tx) -> VerifyReport:
         entries += checked
         if found is not None:
             faults.append(found)
+    faults += await _witness_faults(tx, witnesses)
     broken = {fault.project_id for fault in faults}
     faults += [fault for fault in await _summary_faults(tx) if fault.project_id not in broken]
     return VerifyReport(len(heads_found), entries, tuple(faults))
+
+
+async def _witness_faults(tx: Tx, witnesses: Sequence[Witness]) -> list[Fault]:
+    """The first entry of each project that a witness knows otherwise, and signed texts that nobody signed."""
+    faults = [
+        Fault(0, 0, "signature", f"{witness.source}: {closing} is not signed with the close key")
+        for witness in witnesses
+        for closing in witness.unsigned
+    ]
+    known = sorted({(head.project, head.seq, head.hash): one.source for one in witnesses for head in one.heads}.items())
+    hashes = await store.hashes(tx, [key[:2] for key, _ in known])
+    agreed: dict[int, int] = {}
+    named: set[int] = set()
+    for (project, seq, hash_), source in known:
+        detail = contradiction(Head(project=project, seq=seq, hash=hash_), hashes.get((project, seq)))
+        if detail is None:
+            agreed[project] = seq if project not in named else agreed.get(project, 0)
+        elif project not in named:
+            named.add(project)
+            faults.append(Fault(project, agreed.get(project, 0) + 1, "witness", f"{source}: {detail}"))
+    return faults
 
 
 async def _summary_faults(tx: Tx) -> list[Fault]:

@@ -85,6 +85,18 @@ async def chain_heads(tx: Tx) -> list[tuple[int, int, str]]:
     return [(row["project_id"], row["seq"], row["hash"]) for row in rows]
 
 
+async def hashes(tx: Tx, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """(project, seq) -> hash of the entries that are there."""
+    rows = await tx.fetch_all(
+        """
+        SELECT e.project_id, e.seq, encode(e.hash, 'hex') AS hash
+        FROM unnest(%s::int[], %s::bigint[]) AS w (project_id, seq) JOIN ledger_entries e USING (project_id, seq)
+        """,
+        ([project for project, _ in places], [seq for _, seq in places]),
+    )
+    return {(row["project_id"], row["seq"]): row["hash"] for row in rows}
+
+
 async def entries_after(tx: Tx, project_id: int, after: tuple[int, int], limit: int) -> list[Stored]:
     """A page of a chain in order of (seq, id) after the given one, with postings and what personal values are left.
 
