@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.access import sessions, store, users
-from cloud.access.audit import audit
-from cloud.access.domain import NewUser, Principal, check_password
+from cloud.access import sessions, store_audit, users
+from cloud.access.audit import audit, verify
+from cloud.access.domain import NewUser, Principal, check_password, masked
 from cloud.access.sessions import require
 from protocols.errors import Refused
-from protocols.time import iso
+from protocols.time import SHANGHAI, iso
 
 router = APIRouter()
 
@@ -133,9 +134,53 @@ async def audit_log(
     user: Auditor,
     before: Annotated[int | None, Query(ge=1, lt=2**62)] = None,
     q: Annotated[str | None, Query(max_length=40)] = None,
+    person: Annotated[str | None, Query(max_length=40)] = None,
+    object: Annotated[str | None, Query(max_length=120)] = None,
+    action: Annotated[str | None, Query(max_length=40)] = None,
+    amount_fen: Annotated[int | None, Query(gt=-(2**62), lt=2**62)] = None,
+    first: date | None = None,
+    last: date | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[dict[str, Any]]:
-    """The audit log in scope, newest first; `before` an id pages on, `q` looks for who, what and whom (U-02)."""
+    """The audit log in scope, newest first; `before` an id pages on. By person (work number or name), object ('receipt:12' or its
+    beginning), action, amount in fen, days, and `q`: text in any of them (U-02). Personal values are masked.
+    """
+    wanted = {
+        "before": before, "text": q, "person": person, "object": object, "action": action, "amount_fen": amount_fen,
+        "projects": None, "first": day_start(first), "end": day_end(last),
+    }  # fmt: skip
     async with request.app.state.hub.db.tx(user.scope) as tx:
-        rows = await store.audit_page(tx, before, limit, q)
-    return [row | {"at": iso(row["at"])} for row in rows]
+        rows = await store_audit.search(tx, wanted, limit)
+    hidden = ("before", "after", "reason")
+    return [row | {"at": iso(row["at"])} | {name: masked(row[name]) for name in hidden} for row in rows]
+
+
+@router.get("/api/v1/access/audit/chains")
+async def audit_chains(request: Request, user: Auditor) -> list[dict[str, Any]]:
+    """How long every chain is and how far it was verified last."""
+    async with request.app.state.hub.db.tx(user.scope) as tx:
+        rows = await store_audit.chains(tx)
+    return [row | {"checked_at": iso(row["checked_at"]) if row["checked_at"] else None} for row in rows]
+
+
+@router.post("/api/v1/access/audit/verify")
+async def verify_chains(request: Request, user: Auditor) -> dict[str, Any]:
+    """Read every chain in scope and say what is broken (Y-13)."""
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        faults = await verify(tx, user.number, hub.clock.now())
+        chains = await store_audit.chains(tx)
+    return {
+        "chains": len(chains),
+        "entries": sum(one["seq"] for one in chains),
+        "faults": [{"chain": one.chain, "seq": one.seq, "what": one.what, "detail": one.detail} for one in faults],
+    }
+
+
+def day_start(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time.min, SHANGHAI)
+
+
+def day_end(day: date | None) -> datetime | None:
+    """The instant after the last one of a day."""
+    return None if day is None else datetime.combine(day, time.min, SHANGHAI) + timedelta(days=1)

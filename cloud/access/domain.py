@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ from cloud.shared.db import Scope
 from protocols.errors import Refused
 
 GENESIS = "0" * 64
+_DIGEST = re.compile(r'"[0-9a-f]{64}"')
+_IDENTITY = re.compile(r"(?<!\d)\d{17}[\dXx](?![\dXx])")
+_PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 SHORTEST_PASSWORD = 10
 # fmt: off
 _COMMON = frozenset((
@@ -125,6 +129,13 @@ def one_line(text: str) -> str:
 def personal_digest(salt: bytes, value: str) -> str:
     """SHA-256(salt || value) in hex (Y-13)."""
     return hashlib.sha256(salt + value.encode()).hexdigest()
+
+
+def masked(text: str) -> str:
+    """A text of the log without what names a person: digests, telephone and identity numbers (U-02 reads, O-05 masks)."""
+    plain = _DIGEST.sub('"（已隐去）"', text)
+    plain = _IDENTITY.sub(lambda found: f"{found[0][:4]}**********{found[0][-4:]}", plain)
+    return _PHONE.sub(lambda found: f"{found[0][:3]}****{found[0][-4:]}", plain)
 
 
 def audit_hash(entry: AuditEntry) -> str:

@@ -7,7 +7,9 @@ from cloud.access.audit import audit, verify_audit
 from cloud.access.domain import Principal
 from cloud.access.domain_approvals import Approval
 from cloud.access.sessions import Require, log_in, page_user, principal_of, require
+from cloud.access.settings import setting
 from cloud.access.users import create_admin, everything
+from cloud.access.users import verify_everything as verify_all
 
 __all__ = [
     "Approval",
@@ -26,6 +28,8 @@ __all__ = [
     "page_user",
     "principal_of",
     "require",
+    "setting",
+    "verify_all",
     "verify_audit",
     "withdraw",
 ]

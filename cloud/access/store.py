@@ -183,22 +183,6 @@ async def append_audit(
     return None if row["id"] is None else int(row["id"])
 
 
-async def audit_page(tx: Tx, before: int | None, limit: int, text: str | None) -> list[dict[str, Any]]:
-    """Newest first, entries before an id; `text` is looked for in who, what and whom."""
-    like = None if text is None else "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    return await tx.fetch_all(
-        """
-        SELECT id, chain, seq, at, number, action, object, place, before, after, reason, encode(hash, 'hex') AS hash
-        FROM audit_log
-        WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
-          AND (%(like)s::text IS NULL OR number LIKE %(like)s OR action LIKE %(like)s OR object LIKE %(like)s
-               OR after LIKE %(like)s)
-        ORDER BY id DESC LIMIT %(limit)s
-        """,
-        {"before": before, "like": like, "limit": limit},
-    )
-
-
 async def audit_heads(tx: Tx) -> list[tuple[str, int, str]]:
     rows = await tx.fetch_all("SELECT chain, seq, encode(hash, 'hex') AS hash FROM audit_heads ORDER BY chain")
     return [(row["chain"], row["seq"], row["hash"]) for row in rows]

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from cloud.access import store
-from cloud.access.audit import audit
-from cloud.access.domain import NewUser, Principal, check_password
+from cloud.access.audit import audit, verify_all
+from cloud.access.domain import AuditFault, NewUser, Principal, check_password
 from cloud.access.live import SESSION
 from cloud.access.sessions import hash_password
 from cloud.shared.db import Database, Scope, Tx
@@ -19,6 +19,11 @@ SYSTEM = Principal(None, "system", "系统", (), Scope.none(), frozenset())
 async def everything(db: Database) -> Scope:
     """The whole group, for the hub's own commands and jobs; never for a request."""
     return Scope(frozenset(await store.all_companies(db)), None, group=True)
+
+
+async def verify_everything(db: Database, at: datetime) -> list[AuditFault]:
+    """The nightly verification of every audit chain (Y-13): what is broken."""
+    return await verify_all(db, await everything(db), at)
 
 
 async def create_admin(db: Database, *, group: str, number: str, name: str, password: str, at: datetime) -> int:

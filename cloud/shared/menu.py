@@ -32,10 +32,13 @@ MENU = (
     MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
     MenuItem("账务", "审批", "/approvals", "checks", "approval.read"),
     MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),
+    MenuItem("账务", "押金", "/deposits", "pig-money", "deposit.read"),
+    MenuItem("账务", "预存", "/wallets", "wallet", "wallet.read"),
     MenuItem("经营", "车道实况", "/lanes", "parking", "lane.read"),
     MenuItem("经营", "抄表", "/meters", "gauge", "meter.read"),
     MenuItem("系统", "设备与盒子", "/fleet", "router", "box.read"),
     MenuItem("系统", "组织与权限", "/org", "users", "user.read"),
+    MenuItem("系统", "操作日志", "/audit", "history", "audit.read"),
 )
 """Every page with a place in the menu. Where a role's order below does not name one, it stands at the end in its own group."""
 
