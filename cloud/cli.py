@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloud.cases import cli as cases
@@ -139,8 +140,10 @@ def _password() -> str:
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from cloud import proof
 
+    witnesses = proof.read_witnesses(options.witness, settings.keys)
+
     async def work(db: Database) -> int:
-        report = await proof.verify(db)
+        report = await proof.verify(db, witnesses)
         if options.json:
             print(json.dumps(report, ensure_ascii=False))
         elif report["ok"]:
@@ -148,6 +151,16 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
         else:
             print(f"发现 {len(report['faults'])} 处不符，第一处：{proof.sentence(report['faults'][0])}")
         return 0 if report["ok"] else _BROKEN
+
+    return _with_database(settings, work)
+
+
+def _rebuild_balances(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud import proof
+
+    async def work(db: Database) -> int:
+        print(json.dumps({"sums": await proof.rebuild_balances(db)}))
+        return 0
 
     return _with_database(settings, work)
 
@@ -190,5 +203,9 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("--json", action="store_true", help="one line of JSON")
         verb.set_defaults(act=act)
+    kept = "heads that boxes kept, check codes of papers, signed closes (docs/ledger.md)"
+    verbs.choices["verify"].add_argument("--witness", nargs="+", type=Path, default=[], metavar="FILE", help=kept)
+    rebuild = verbs.add_parser("rebuild-balances", help="sum up the ledger's days anew from its postings")
+    rebuild.set_defaults(act=_rebuild_balances)
     cases.add_verbs(verbs)
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cloud.access import service as access
@@ -14,6 +15,7 @@ from cloud.parking import service as parking
 from cloud.payments import service as payments
 from cloud.shared.db import Database
 from cloud.wallets import service as wallets
+from protocols.errors import Refused
 
 
 async def verify(db: Database, witnesses: Sequence[ledger.Witness] = ()) -> dict[str, Any]:
@@ -32,6 +34,19 @@ async def verify(db: Database, witnesses: Sequence[ledger.Witness] = ()) -> dict
                 {"where": where, "seq": row["seq"], "what": row["what"], "detail": "the event is not what the box sent"}
             )
     return {"ok": not faults, "projects": report.projects, "entries": report.entries, "faults": faults}
+
+
+def read_witnesses(files: Sequence[Path], keys: Path) -> list[ledger.Witness]:
+    """Witness files; signed heads in them are held against the close key in `keys`. Refused `bad_witness`, `no_such_file`."""
+    found = []
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise Refused("no_such_file", f"读不了 {path}", f"{path}: {problem}", field="witness") from None
+        key = ledger.close_key(keys).public_key() if "gatehouse heads" in text else None
+        found.append(ledger.parse_witness(path.name, text, key))
+    return found
 
 
 async def rebuild_balances(db: Database) -> int:

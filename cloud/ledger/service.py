@@ -265,7 +265,7 @@ async def _witness_faults(tx: Tx, witnesses: Sequence[Witness]) -> list[Fault]:
             agreed[project] = seq if project not in named else agreed.get(project, 0)
         elif project not in named:
             named.add(project)
-            faults.append(Fault(project, agreed.get(project, 0) + 1, "witness", f"{source}: {detail}"))
+            faults.append(Fault(project, min(agreed.get(project, 0) + 1, seq), "witness", f"{source}: {detail}"))
     return faults
 
 
