@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -61,6 +62,19 @@ def test_the_check_passes(checked: tuple[Path, subprocess.CompletedProcess[str]]
     assert line["lost"] == line["doubled"] == line["strokes_unexplained"] == 0
     assert line["ledger_balanced"] and line["chain_verified"]
     assert line["cars_in"] + line["cars_out"] >= 40 and line["payments"] >= 300 and line["readings"] >= 1000
+
+
+def test_pictures_came_whole(checked: tuple[Path, subprocess.CompletedProcess[str]], books: Place) -> None:
+    """DESIGN 2.7: free passages are pictured; what an event names and the hub has is what the camera sent."""
+    with psycopg.connect(books.dsn(SUPERUSER, "gatehouse")) as admin:
+        named = admin.execute(
+            "SELECT p.snapshot ->> 'sha256', (p.snapshot ->> 'size')::int FROM parking_passages p JOIN box_pictures b"
+            " ON b.box = p.box AND b.sha256 = p.snapshot ->> 'sha256'"
+        ).fetchall()
+    assert named
+    for sha256, size in named:
+        content = (checked[0] / "hub" / "pictures" / sha256[:2] / sha256).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (sha256, size) and size <= 12_000
 
 
 TAMPERED = {
