@@ -45,43 +45,48 @@ def bounds(facts: Facts) -> Bounds:
 
 
 def line(facts: Facts) -> dict[str, Any]:
-    return said([_line(facts, _months(facts))])
+    return said([_line(facts, *_months(facts))])
 
 
-def _line(facts: Facts, months: Fraction) -> Explained:
+def _line(facts: Facts, months: Fraction, spelled: str = "") -> Explained:
     factor = number_or(facts, "factor", None)
     if "area_m2" in facts:
         price = Tag(number(facts, "price_yuan_per_m2_month"), "元/㎡·月")
-        return methods.monthly(number(facts, "area_m2"), price, months, factor=factor, bounds=bounds(facts))
+        return methods.monthly(number(facts, "area_m2"), price, months, factor=factor, bounds=bounds(facts), spelled=spelled)
     key = next((key for key in ("price_yuan_per_month", "monthly_yuan", "price_yuan") if key in facts), "fixed_yuan_per_month")
     price = Tag(number(facts, key), "元/月")
     quantity = number_or(facts, "quantity", Decimal(1)) or Decimal(0)
     what = "数量" if "quantity" in facts else ""
-    return methods.monthly(quantity, price, months, what=what, unit="", factor=factor, bounds=bounds(facts))
+    return methods.monthly(quantity, price, months, what=what, unit="", factor=factor, bounds=bounds(facts), spelled=spelled)
 
 
-def _months(facts: Facts) -> Fraction:
+def _months(facts: Facts) -> tuple[Fraction, str]:
     """`months`, or the days and their proration: both name how much of a month is charged."""
     if facts.get("months") is not None:
-        return quantity_of(number(facts, "months"), "月数", "months")
+        return quantity_of(number(facts, "months"), "月数", "months"), ""
     span = inclusive(day(facts, "first_day"), day(facts, "last_day"))
     return _shares(facts, [span])[0]
 
 
-def _shares(facts: Facts, segments: Sequence[Period]) -> list[Fraction]:
+def _shares(facts: Facts, segments: Sequence[Period]) -> list[tuple[Fraction, str]]:
+    """Months and fractions of each segment, and how they add up."""
+    return [(sum(one, Fraction(0)), proration.spelled(one)) for one in _by_month(facts, segments)]
+
+
+def _by_month(facts: Facts, segments: Sequence[Period]) -> list[list[Fraction]]:
     named = facts.get("proration")
     start = facts.get("proration_start", named)
     end = facts.get("proration_end", named)
     free = _free(facts, segments[0])
     anchor = day_or_none(facts, "anchor")
     if start is None or end is None:
-        found = proration.shares(segments, start="actual", end="actual", free=free, anchor=anchor)
-        if any(share.denominator != 1 for share in found):
+        found = proration.by_month(segments, start="actual", end="actual", free=free, anchor=anchor)
+        if any(share.denominator != 1 for one in found for share in one):
             choice(facts, "proration", _PRORATIONS)
         return found
     both = [choice({"proration": one}, "proration", _PRORATIONS) for one in (start, end)]
     first, last = (cast(Proration, one) for one in both)
-    return proration.shares(segments, start=first, end=last, free=free, anchor=anchor)
+    return proration.by_month(segments, start=first, end=last, free=free, anchor=anchor)
 
 
 def _free(facts: Facts, first: Period) -> list[Period]:
@@ -100,7 +105,7 @@ def segments(facts: Facts) -> dict[str, Any]:
     if not pieces:
         raise Refused("bad_case", "至少要有一段", "there are no segments", field="segments")
     spans = [inclusive(day(piece, "first_day"), day(piece, "last_day")) for piece in pieces]
-    return said([_line(piece, share) for piece, share in zip(pieces, _shares(facts, spans), strict=True)])
+    return said([_line(piece, *share) for piece, share in zip(pieces, _shares(facts, spans), strict=True)])
 
 
 def joint_month(facts: Facts) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def joint_month(facts: Facts) -> dict[str, Any]:
     if any(after <= before for before, after in zip(cuts, cuts[1:], strict=False)):
         raise Refused("bad_case", "分段日要在这个月里面", "split days lie inside the month", field="split_days")
     spans = [Period(start, to) for start, to in zip(cuts, cuts[1:], strict=False)]
-    return said([_line(facts, share) for share in _shares(facts, spans)])
+    return said([_line(facts, *share) for share in _shares(facts, spans)])
 
 
 def daily(facts: Facts) -> dict[str, Any]:

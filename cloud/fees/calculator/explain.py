@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
-from cloud.fees.calculator.values import plain
+from cloud.fees.calculator.values import plain, shifted
 from protocols.errors import Refused
 from protocols.money import MAX_FEN, Fen, round_fen, yuan
 
 ONE = Fraction(1)
 _PLACES = 6
+_DIGITS = 14
+_DECIMAL = 10**_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Tag:
     since: date | None = None
 
     def said(self) -> str:
+        """'单价 1.98 元/㎡·月（版本 3，2026-01-01 起执行）'."""
         known = [f"版本 {self.version}"] * bool(self.version) + ([f"{self.since.isoformat()} 起执行"] if self.since else [])
         return f"单价 {plain(self.yuan)} {self.unit}" + (f"（{'，'.join(known)}）" if known else "")
 
@@ -88,12 +92,12 @@ def _times(fen: Fen | None, months: Fraction) -> Fraction | None:
 
 def money(exact_fen: Fraction) -> str:
     """Exact fen as yuan: '177.2694', or '87.096774…' where no decimal is exact."""
-    value = exact_fen / 100
-    if 10**12 % value.denominator == 0:
-        return plain(value)
-    cut = abs(value) * 10**_PLACES
-    whole, part = divmod(cut.__floor__(), 10**_PLACES)
-    return f"{'-' if value < 0 else ''}{whole}.{part:0{_PLACES}d}…"
+    yuans = 100 * exact_fen.denominator
+    if _DECIMAL % yuans == 0:
+        return shifted(exact_fen.numerator * (_DECIMAL // yuans), _DIGITS)
+    cut = abs(exact_fen.numerator) * 10**_PLACES // yuans
+    whole, part = divmod(cut, 10**_PLACES)
+    return f"{'-' if exact_fen < 0 else ''}{whole}.{part:0{_PLACES}d}…"
 
 
 def close(
@@ -129,4 +133,10 @@ def quantity_of(value: Decimal | Fraction | int, what: str, field: str) -> Fract
     """A quantity that must not be negative (Q-06). Refused `NEGATIVE_QUANTITY`."""
     if value < 0:
         raise Refused("NEGATIVE_QUANTITY", f"{what}不能是负数", f"{field} is negative", field=field)
+    return value if isinstance(value, Fraction) else as_fraction(value)
+
+
+@lru_cache(maxsize=16384)
+def as_fraction(value: Decimal | int) -> Fraction:
+    """Prices and areas come back again and again, and a Decimal is slow to turn into a fraction."""
     return Fraction(value)

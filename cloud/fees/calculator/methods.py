@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from cloud.fees.calculator.explain import NO_BOUNDS, ONE, Bounds, Explained, Tag, close, money, quantity_of
+from cloud.fees.calculator.explain import NO_BOUNDS, ONE, Bounds, Explained, Tag, as_fraction, close, money, quantity_of
 from cloud.fees.calculator.values import plain
 from protocols.errors import Refused
 from protocols.money import Fen, round_fen, yuan
@@ -25,14 +25,15 @@ def monthly(
     bounds: Bounds = NO_BOUNDS,
     facts: Sequence[str] = (),
     time: str = "个月",
+    spelled: str = "",
 ) -> Explained:
     """Quantity x price x months or fraction (Q-10, Q-11, Q-27), times the vacancy factor (Q-42). Refused NEGATIVE_QUANTITY."""
     amount = quantity_of(quantity, what, "quantity")
     quantity_of(months, "月数", "months")
-    exact = amount * Fraction(price.yuan) * months
+    exact = amount * as_fraction(price.yuan) * months if months != 1 else amount * as_fraction(price.yuan)
     parts = [plain(quantity), plain(price.yuan)] if what else [plain(price.yuan)]
     if months != 1:
-        parts.append(f"{plain(months)} {time}")
+        parts.append(f"({spelled}) {time}" if "+" in spelled else f"{spelled or plain(months)} {time}")
     if factor is not None:
         exact *= quantity_of(factor, "系数", "factor")
         parts.append(f"{plain(factor)}（系数）")

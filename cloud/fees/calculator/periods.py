@@ -47,25 +47,22 @@ def add_months(anchor: date, months: int) -> date:
     return date(year, month + 1, min(anchor.day, monthrange(year, month + 1)[1]))
 
 
-def natural(anchor: date, months: int) -> Iterator[Period]:
-    """From `anchor` on, cut at the 1st; a cycle that divides 12 keeps to the calendar, others count from that month."""
+def natural(anchor: date, months: int, after: date = date.min) -> Iterator[Period]:
+    """From `anchor` on, cut at the 1st; a cycle that divides 12 keeps to the calendar, others count from that month.
+
+    after  leaves out, here and below, what has ended by then
+    """
     back = (anchor.month - 1) % months if 12 % months == 0 else 0
-    base = add_months(anchor.replace(day=1), -back)
-    start = anchor
-    for k in count(1):
-        to = add_months(base, k * months)
-        yield Period(start, to)
-        start = to
+    return _from(add_months(anchor.replace(day=1), -back), anchor, months, after)
 
 
-def anniversary(anchor: date, months: int) -> Iterator[Period]:
+def anniversary(anchor: date, months: int, after: date = date.min) -> Iterator[Period]:
     """The k-th starts at anchor + k x months, always from the anchor, so that short months do not drift (Q-20)."""
-    for k in count():
-        yield Period(add_months(anchor, k * months), add_months(anchor, (k + 1) * months))
+    return _from(anchor, anchor, months, after)
 
 
-def by_days(anchor: date, days: int) -> Iterator[Period]:
-    for k in count():
+def by_days(anchor: date, days: int, after: date = date.min) -> Iterator[Period]:
+    for k in count(max((after - anchor).days // days, 0)):
         yield Period(anchor + k * days * DAY, anchor + (k + 1) * days * DAY)
 
 
@@ -97,30 +94,40 @@ def tiles(term: Term, begins: date, ends: date | None, until: date) -> list[Peri
 
     They touch each other and cover every day from `begins` on (T-02). A season's periods come from its standard, not from here.
     """
-    if term.cycle in ("once", "season"):
-        return [Period(begins, ends or begins + DAY)]
+    found: list[Period] = []
+    for period in endless(term, begins):
+        if period.start >= until or (ends is not None and period.start >= ends):
+            break
+        found.append(Period(period.start, min(period.to, ends) if ends else period.to))
+        if term.cycle == "once":
+            break
+    return found
+
+
+def endless(term: Term, begins: date, after: date = date.min) -> Iterator[Period]:
+    """The periods of a term from the day it begins. What is charged once has its first day alone.
+
+    Refused `not_periodic` for a season: its periods come from its standard.
+    """
+    if term.cycle == "season":
+        raise Refused("not_periodic", "采暖季的起止由收费标准写明", "a season's days come from its standard", field="cycle")
+    if term.cycle == "once":
+        return by_days(begins, 1)
     assert term.every is not None
     if term.cycle == "day":
-        every = by_days(begins, term.every)
-    elif term.alignment == "natural":
-        every = natural(begins, term.every)
-    else:
-        anchor = anchor_of(term, begins) or begins
-        every = _from(anchor, begins, term.every)
-    found: list[Period] = []
-    for period in every:
-        if period.start >= until or (ends is not None and period.start >= ends):
-            return found
-        found.append(Period(period.start, min(period.to, ends) if ends else period.to))
-    raise AssertionError("periods never end")
+        return by_days(begins, term.every, after)
+    if term.alignment == "natural":
+        return natural(begins, term.every, after)
+    return _from(anchor_of(term, begins) or begins, begins, term.every, after)
 
 
-def _from(anchor: date, begins: date, months: int) -> Iterator[Period]:
-    """Anniversary periods of an anchor that may lie before (or after) the day the assignment begins; the first is cut there."""
-    k = ((begins.year - anchor.year) * 12 + begins.month - anchor.month) // months
-    if add_months(anchor, k * months) > begins:
+def _from(anchor: date, begins: date, months: int, after: date) -> Iterator[Period]:
+    """Periods of an anchor that may lie before (or after) the day they begin; the first is cut there."""
+    first = max(begins, after)
+    k = ((first.year - anchor.year) * 12 + first.month - anchor.month) // months
+    if add_months(anchor, k * months) > first:
         k -= 1
-    start = begins
+    start = max(add_months(anchor, k * months), begins)
     for n in count(k + 1):
         to = add_months(anchor, n * months)
         yield Period(start, to)

@@ -113,7 +113,14 @@ def _one(method: Proration, length: int, first: int, last: int, days: int) -> Fr
 def shares(
     segments: Sequence[Period], *, start: Proration, end: Proration, free: Sequence[Period] = (), anchor: date | None = None
 ) -> list[Fraction]:
-    """Months and fractions of each segment of one assignment (Q-27), cut by price or payer (Q-22, Q-23).
+    """Months and fractions of each segment of one assignment (Q-27), cut by price or payer (Q-22, Q-23)."""
+    return [sum(one, _NONE) for one in by_month(segments, start=start, end=end, free=free, anchor=anchor)]
+
+
+def by_month(
+    segments: Sequence[Period], *, start: Proration, end: Proration, free: Sequence[Period] = (), anchor: date | None = None
+) -> list[list[Fraction]]:
+    """For each segment what it is charged of each month that the assignment touches.
 
     Refused `segments_apart` unless each begins where the one before ends.
     """
@@ -122,11 +129,25 @@ def shares(
             raise Refused("segments_apart", "各段要首尾相接，不能有空档或重叠", "segments must touch", field="segments")
     whole = Period(segments[0].start, segments[-1].to)
     charged = charged_days(whole, free)
-    totals = [_NONE] * len(segments)
+    found: list[list[Fraction]] = [[] for _ in segments]
     for month in months_of(whole, anchor):
         for index, share in enumerate(month_shares(month, charged, segments, start, end)):
-            totals[index] += share
-    return totals
+            found[index].append(share)
+    return found
+
+
+def spelled(shares_by_month: Sequence[Fraction]) -> str:
+    """Months as a sum that can be checked: '12/31 + 2 + 7/30', whole months counted together."""
+    parts: list[str] = []
+    whole = 0
+    for share in [*shares_by_month, _NONE]:
+        if share == 1:
+            whole += 1
+            continue
+        parts += [str(whole)] if whole else []
+        parts += [f"{share.numerator}/{share.denominator}"] if share else []
+        whole = 0
+    return " + ".join(parts) or "0"
 
 
 def year_part(span: Period, basis: str, start: Proration, end: Proration) -> Fraction:

@@ -14,26 +14,27 @@ from protocols.money import decimal
 
 PRICE_DECIMALS = 6
 _LARGEST = Decimal(10) ** 9
+_PLACES = 18
+_DIGITS = 10**_PLACES
 
 
 def plain(value: Decimal | Fraction | int) -> str:
-    """'2.35', '180', '0.0005'; a fraction that has no finite decimal form as '15/31'. Never an exponent."""
-    if isinstance(value, Fraction):
-        shrunk = value.denominator
-        for prime in (2, 5):
-            while shrunk % prime == 0:
-                shrunk //= prime
-        if shrunk != 1:
-            return f"{value.numerator}/{value.denominator}"
-        digits = 0
-        while (value * 10**digits).denominator != 1:
-            digits += 1
-        scaled = int(abs(value) * 10**digits)
-        whole, part = divmod(scaled, 10**digits)
-        text = str(whole) + (f".{part:0{digits}d}" if digits else "")
-        return f"-{text}" if value < 0 else text
-    text = format(Decimal(value), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """'2.35', '180', '0.0005'; a fraction that has no decimal form of 18 digits as '15/31'. Never an exponent."""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, int):
+        return str(value)
+    if _DIGITS % value.denominator:
+        return f"{value.numerator}/{value.denominator}"
+    return shifted(value.numerator * (_DIGITS // value.denominator), _PLACES)
+
+
+def shifted(scaled: int, places: int) -> str:
+    """A whole number of 10^-places as plain text: (1234, 3) -> '1.234'."""
+    whole, part = divmod(abs(scaled), 10**places)
+    sign = "-" if scaled < 0 else ""
+    return f"{sign}{whole}.{part:0{places}d}".rstrip("0") if part else f"{sign}{whole}"
 
 
 def _number(value: object) -> Decimal:
