@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
 
 from cloud.access import api as access_api
-from cloud.access import api_approvals, api_people, pages_approvals, pages_org
+from cloud.access import api_approvals, api_people, pages_approvals, pages_audit, pages_org
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, page_user, principal_of, require
@@ -19,6 +19,9 @@ from cloud.counter import pages as counter_pages
 from cloud.counter import routes_cash
 from cloud.counter import service as counter
 from cloud.estate.api import estate_router
+from cloud.estate.pages import EXPORT as OWNERS_EXPORT
+from cloud.estate.pages import estate_pages
+from cloud.estate.pages_import import import_pages
 from cloud.fees import api as fees_api
 from cloud.fees import service as fees
 from cloud.fleet.api import fleet_router
@@ -41,9 +44,13 @@ from cloud.shared.db import Database, Tx
 from cloud.shared.exports import Export, exports_router
 from cloud.shared.hub import Hub
 from cloud.shared.live import Live
+from cloud.shared.once import Once
 from cloud.shared.pages_jobs import jobs_router
 from cloud.shared.settings import Settings
 from cloud.shared.static_files import KeptFiles
+from cloud.wallets import api as wallets_api
+from cloud.wallets import api_deposits, pages_deposits
+from cloud.wallets import pages as wallets_pages
 from cloud.wallets import service as wallets
 from protocols.uplink.events import Payment
 
@@ -58,12 +65,17 @@ _ROUTERS = (
     pages_approvals.router,
     api_people.router,
     pages_org.router,
+    pages_audit.router,
     fees_api.router,
     payments_api.router,
     parking_api.router,
     metering_api.router,
     counter_pages.router,
     routes_cash.router,
+    wallets_api.router,
+    api_deposits.router,
+    wallets_pages.router,
+    pages_deposits.router,
     reports_pages.router,
     pages_receipts.router,
     pages_sites.router,
@@ -94,14 +106,21 @@ def create_app(hub: Hub) -> FastAPI:
     """The console: pages and JSON of every slice."""
     app = FastAPI(title="Gatehouse", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
+    app.add_middleware(Once, who=_who)
     http.install(app)
     app.include_router(exports_router(exports(), page_user, audit))
     shell = (shell_router(page_user), jobs_router(page_user, require))
-    for one in (*_ROUTERS, router, estate_router(require, audit), fleet_router(require), *shell):
+    estate = (estate_router(require, audit), import_pages(page_user, audit), estate_pages(page_user))
+    for one in (*_ROUTERS, router, *estate, fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
     return app
+
+
+async def _who(hub: Hub, request: Request) -> int | None:
+    user = await principal_of(hub, request, None)
+    return None if user is None else user.user_id
 
 
 def event_handlers() -> Handlers:
@@ -139,7 +158,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
 
 def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
-    return {one.table.name: one for one in (pages_receipts.EXPORT,)}
+    return {one.table.name: one for one in (pages_receipts.EXPORT, OWNERS_EXPORT)}
 
 
 def job_runners() -> dict[str, jobs.Runner]:

@@ -22,6 +22,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from cloud.shared import store
+from cloud.shared.marks import CURRENT
 from cloud.shared.telling import CHANNEL as CHANNEL
 from cloud.shared.telling import Teller
 from protocols.errors import Refused, Retry, Stop
@@ -168,6 +169,8 @@ class Transaction:
         assert connection is not None and tx is not None
         try:
             if kind is None:
+                if (mark := CURRENT.get()) is not None:
+                    await connection.execute(store.COMMITTED, (mark.user_id, mark.key, mark.route, mark.attempt))
                 await _commit(connection, [text for text in tx.told if text.startswith(_INSIDE)])
                 self._teller.tell([text for text in tx.told if not text.startswith(_INSIDE)])
                 return

@@ -12,6 +12,12 @@ BEGIN = (
     "BEGIN; SELECT set_config('app.companies', '{companies}', true), set_config('app.projects', '{projects}', true),"
     " set_config('app.group', '{group}', true)"
 )
+COMMITTED = """
+    UPDATE idempotency_keys SET committed = true
+    WHERE user_id = %s AND key = %s AND route = %s AND attempt = %s AND NOT committed
+      AND pg_current_xact_id_if_assigned() IS NOT NULL
+"""
+"""In the transaction that does the work, as its last statement; one that only read marks nothing."""
 TELL_AND_COMMIT = "SELECT {}; COMMIT"
 TELL_ALL = "SELECT {}"
 TELL = "pg_notify({}, {})"

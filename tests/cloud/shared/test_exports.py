@@ -24,7 +24,8 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=SHANGHAI)
 TABLE = Table(
     "things", "东西", "/things", "件",
     columns=(Column("name", "名称", sort=True), Column("fen", "金额", "money", sort=True, total=True),
-             Column("n", "数量", "number"), Column("area", "面积", "quantity", shown=False), Column("day", "日期", "date", sort=True)),
+             Column("n", "数量", "number"),
+             Column("area", "面积", "quantity", shown=False), Column("day", "日期", "date", sort=True)),
     filters=(Filter("q", "名称"), Filter("least", "金额 ≥", "money"), Filter("kind", "种类", "choice", {"a": "甲", "b": "乙"}),
              Filter("since", "开始", "date", need=True), Filter("shift", "班次", "number", hidden=True)),
     sort="-day",
