@@ -24,7 +24,7 @@ class Person:
     id: int
     name: str
     number: str
-    phone: str
+    phones: frozenset[str]
     identity: bytes | None
     rest: Mapping[str, Any]
 
@@ -65,7 +65,7 @@ class Known:
         self._numbers = {one.number: one for one in self.people.values()}
         self._marks = {}
         for one in self.people.values():
-            for mark in (one.identity, one.phone):
+            for mark in (one.identity, *one.phones):
                 if mark:
                     self._marks.setdefault((one.name, mark), one)
 
@@ -125,7 +125,7 @@ def _owner_of(plan: Plan, room: RoomRecord, row: Row, known: Known) -> bool:
 def _differs(person: Person, owner: OwnerValues, known: Known) -> bool:
     if owner.identity and known.digest(owner.identity) != person.identity:
         return True
-    if owner.phones and owner.phones[0].phone != person.phone:
+    if any(one.phone not in person.phones for one in owner.phones):
         return True
     return any(
         _set(getattr(owner, name)) and _plain(getattr(owner, name)) != _plain(person.rest[name])

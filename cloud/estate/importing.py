@@ -207,6 +207,9 @@ class _Work:
             place = next((index[mark] for mark in marks if mark in index), len(fresh))
             if place == len(fresh):
                 fresh.append(row.owner)
+            else:
+                more = [one for one in row.owner.phones if one not in fresh[place].phones]
+                fresh[place] = replace(fresh[place], phones=(*fresh[place].phones, *more))
             index |= dict.fromkeys(marks, place)
             wanted[row.number] = place
         facts = {"source": "import", "created_by": self.by, "created_at": self.at, "status": "active", "version": 1}
@@ -292,7 +295,7 @@ async def _known(tx: Tx, keys: IdentityKeys, project_id: int) -> Known:
     people = {}
     for row in await store_import.people(tx, project_id):
         digest = row["identity_digest"]
-        people[row["id"]] = Person(row["id"], row["name"], row["number"], row["phone"], digest and bytes(digest), row)
+        people[row["id"]] = Person(row["id"], row["name"], row["number"], frozenset(row["phones"]), digest and bytes(digest), row)
     return Known(rooms, people, await store_import.plates(tx, project_id), keys.compare)
 
 

@@ -73,8 +73,11 @@ async def people(tx: Tx, project_id: int) -> list[dict[str, Any]]:
     """Owners of a project as an import compares them."""
     return await tx.fetch_all(
         """
-        SELECT id, name, number, phone, identity_digest, kind, credit_code, email, emergency_name, emergency_phone, address,
-               invoice_title, tax_no, tags FROM owners WHERE project_id = %s AND status IN ('active', 'left')
+        SELECT o.id, o.name, o.number, o.identity_digest, o.kind, o.credit_code, o.email, o.emergency_name, o.emergency_phone,
+               o.address, o.invoice_title, o.tax_no, o.tags,
+               array_remove(array_append(array_agg(p.phone), nullif(o.phone, '')), NULL) AS phones
+        FROM owners o LEFT JOIN owner_phones p ON p.owner_id = o.id
+        WHERE o.project_id = %s AND o.status IN ('active', 'left') GROUP BY o.id
         """,
         (project_id,),
     )
@@ -121,11 +124,4 @@ async def add_plates(tx: Tx, place: tuple[int, int], rows: Sequence[tuple[int, i
         SELECT %s, %s, g.* FROM unnest(%s::int[], %s::int[], %s::text[]) AS g ON CONFLICT (project_id, plate) DO NOTHING
         """,
         (*place, *([row[n] for row in rows] for n in range(3))),
-    )
-
-
-async def log_export(tx: Tx, place: tuple[int, int | None], what: str, told: str, rows: int, by: str, at: datetime) -> None:
-    await tx.execute(
-        "INSERT INTO export_log (company_id, project_id, what, filter, rows, by, at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (*place, what, told[:500], rows, by, at),
     )

@@ -1,10 +1,8 @@
-"""Spreadsheets that go out: the template of an import, and lists (O-20, O-22). Nothing in them can run in whoever's Excel."""
+"""The template of an import (O-20)."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 from openpyxl import Workbook
 from openpyxl.styles import Font, PatternFill
@@ -18,7 +16,6 @@ _NEEDED = ("code", "owner_name")
 _AS_TEXT = ("code", "number", "owner_number", "owner_phone", "owner_phone2", "owner_identity", "owner_credit_code",
             "owner_emergency_phone", "owner_tax_no", "plates")  # fmt: skip
 _TEMPLATE_ROWS = 5000
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def template() -> bytes:
@@ -44,27 +41,6 @@ def template() -> bytes:
             listed.add(f"{letter}2:{letter}{_TEMPLATE_ROWS}")
     sheet.freeze_panes = "B2"
     return _bytes(book)
-
-
-def listing(title: str, notes: Sequence[str], headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A list with its head of notes (scope, filter, who, when: the watermark of O-22). Numbers stay numbers; a text that
-    Excel would take for a formula gets an apostrophe.
-    """
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(title)
-    for note in notes:
-        sheet.append([safe(note)])
-    sheet.append(list(headings))
-    for row in rows:
-        sheet.append([float(value) if isinstance(value, Decimal) else safe(value) for value in row])
-    book.properties.creator = "Gatehouse 门房"
-    book.properties.description = "；".join(notes)
-    return _bytes(book)
-
-
-def safe(value: object) -> object:
-    """A text that begins like a formula is neutralised."""
-    return "'" + value if isinstance(value, str) and value.startswith(_DANGEROUS) else value
 
 
 def _bytes(book: Workbook) -> bytes:

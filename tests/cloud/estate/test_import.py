@@ -8,14 +8,14 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 
 from cloud.estate import importing
 from cloud.estate import service as estate
 from cloud.estate.domain_import import ALIASES, guess
 from cloud.estate.identity import identity_keys
 from cloud.estate.spreadsheet import MOST_ROWS, plain_heading, read_sheet
-from cloud.estate.workbook import listing, safe, template
+from cloud.estate.workbook import template
 from protocols.errors import Conflict, NotFound, Refused
 from tests.support.money import EAST, NOON, NORTH
 
@@ -240,15 +240,6 @@ def test_the_template_is_its_own_first_import():
     columns = guess(sheet.headings, {one: plain_heading(one) for one in sheet.headings})
     assert list(columns.values()) == list(ALIASES)
     assert len(sheet.rows) == 1
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+86", "-1", "@x", "\t=1"])
-def test_an_export_holds_no_formula(text):
-    """O-22"""
-    sheet = load_workbook(io.BytesIO(listing("业主", ["导出：某人"], ["姓名", "面积"], [[text, 1.5]]))).worksheets[0]
-    cells = [cell.value for cell in sheet[3]]
-    assert cells == ["'" + text, 1.5] and sheet[3][0].data_type == "s"
-    assert safe("贾") == "贾" and safe(5) == 5
 
 
 async def test_the_templates_example_is_no_room(importer):
