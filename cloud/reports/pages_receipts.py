@@ -19,7 +19,7 @@ from cloud.shared.people import chosen_columns
 from cloud.shared.places import Place, look, scope_of
 from cloud.shared.tables import Column, Filter, Page, Table, Totals, View
 from cloud.shared.words import TENDERS
-from protocols.errors import Refused
+from protocols.errors import NotFound, Refused
 from protocols.money import capitals
 from protocols.time import business_date
 
@@ -153,6 +153,18 @@ def told(row: Mapping[str, Any], where: Place) -> dict[str, Any]:
 EXPORT = Export(
     RECEIPTS, "receipt.read", fetch, dated=lambda query, now: _dated(query, business_date(now)), stand=service.entries
 )
+
+
+@router.get("/receipts/entry/{entry_id}")
+async def receipt_of_entry(request: Request, user: Reader, entry_id: int) -> Response:
+    """To the receipt of a ledger entry, where a movement of money held links to (V-03). NotFound when it has none."""
+    if not 0 < entry_id < 2**62:
+        raise Refused("bad_input", "分录编号不对", "no such id", field="entry")
+    async with request.app.state.hub.db.tx(user.scope) as tx:
+        found = await store.receipt_of_entry(tx, entry_id)
+    if found is None:
+        raise NotFound("receipt_not_found", "这笔没有收据", f"entry {entry_id} has no receipt")
+    return RedirectResponse(f"/receipts/{found}", 303)
 
 
 @router.get("/receipts/{receipt_id}")

@@ -198,6 +198,12 @@ async def receipts(tx: Tx, wanted: Filter, before: Page | None, limit: int) -> l
     return await _rows(tx, [entry for _, entry in entries], wanted.tender)
 
 
+async def receipt_of_entry(tx: Tx, entry_id: int) -> int | None:
+    """The receipt that one ledger entry was booked with."""
+    row = await tx.fetch_one("SELECT receipt_id FROM report_receipt_keys WHERE entry_id = %s", (entry_id,))
+    return row["receipt_id"] if row else None
+
+
 async def receipts_total(tx: Tx, wanted: Filter) -> tuple[int, int]:
     """(receipts, fen) of the whole filter; by tender only that tender's part of each receipt."""
     ours, mine = _where(wanted, receipts=True)

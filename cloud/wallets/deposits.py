@@ -130,8 +130,11 @@ async def reverse(tx: Tx, project_id: int, source: str, *, by_source: str, at: d
     return len(found)
 
 
-async def inspect(tx: Tx, deposit_id: int, new: NewInspection, *, by: str, by_name: str, now: datetime) -> Inspection:
-    """Write down an inspection. Refused `bad_photo`, `bad_day`, `no_notes`, `bad_acknowledgment`."""
+async def inspect(tx: Tx, deposit_id: int, new: NewInspection, *, by: str, by_name: str, key: str, now: datetime) -> Inspection:
+    """Write down an inspection; the same key again gives the first one.
+
+    Refused `bad_photo`, `bad_day`, `no_notes`, `bad_acknowledgment`.
+    """
     await get(tx, deposit_id)
     if any(len(one) != 64 or set(one) - set("0123456789abcdef") for one in new.photos) or len(new.photos) > 30:
         raise Refused("bad_photo", "照片编号不对", "a photo is named by its SHA-256", field="photos")
@@ -145,7 +148,8 @@ async def inspect(tx: Tx, deposit_id: int, new: NewInspection, *, by: str, by_na
         )
     facts = {
         "on_day": new.on_day, "passed": new.passed, "notes": new.notes.strip(), "photos": list(new.photos),
-        "acknowledged_by": new.acknowledged_by, "acknowledged_on": new.acknowledged_on, "at": now, "by": by, "by_name": by_name,
+        "acknowledged_by": new.acknowledged_by, "acknowledged_on": new.acknowledged_on,
+        "at": now, "by": by, "by_name": by_name, "key": key,
     }  # fmt: skip
     return await store.add_inspection(tx, deposit_id, facts)
 

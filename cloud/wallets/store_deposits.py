@@ -158,14 +158,16 @@ async def add_inspection(tx: Tx, deposit_id: int, facts: Mapping[str, Any]) -> I
     row = await tx.fetch_one(
         """
         INSERT INTO deposit_inspections (company_id, project_id, deposit_id, on_day, passed, notes, photos, acknowledged_by,
-                                         acknowledged_on, at, by, by_name)
+                                         acknowledged_on, at, by, by_name, key)
         SELECT company_id, project_id, id, %(on_day)s, %(passed)s, %(notes)s, %(photos)s, %(acknowledged_by)s,
-               %(acknowledged_on)s, %(at)s, %(by)s, %(by_name)s
+               %(acknowledged_on)s, %(at)s, %(by)s, %(by_name)s, %(key)s
         FROM deposits WHERE id = %(deposit_id)s
+        ON CONFLICT (deposit_id, key) DO NOTHING
         RETURNING id, deposit_id, on_day, passed, notes, photos, acknowledged_by, acknowledged_on, at, by, by_name
         """,
         {**facts, "deposit_id": deposit_id},
     )
+    row = row or await tx.fetch_one(_INSPECTION + " WHERE deposit_id = %s AND key = %s", (deposit_id, facts["key"]))
     assert row is not None
     return _inspection(row)
 

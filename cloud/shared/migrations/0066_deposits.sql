@@ -36,6 +36,8 @@ create table deposit_inspections (
     at timestamptz not null,
     by text not null,
     by_name text not null,
+    key text not null check (length(key) between 1 and 80),
+    unique (deposit_id, key),
     check ((acknowledged_by is null) = (acknowledged_on is null))
 );
 create index deposit_inspections_deposit on deposit_inspections (deposit_id);

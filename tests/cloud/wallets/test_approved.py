@@ -223,6 +223,7 @@ async def test_a_deduction_becomes_income_once_approved_and_the_rest_is_refunded
             wallets.NewInspection(NOON.date(), False, "走廊墙面划伤两处", ("ab" * 32,), NAME, NOON.date()),
             by="m1",
             by_name="测试m1",
+            key="i-1",
             now=NOON,
         )
         wanted = wallets.Deduction(45_050, 45_050, "damage", "走廊墙面修补", seen.id)
@@ -329,7 +330,7 @@ async def test_an_inspection_says_what_was_seen_when(hub, more, code):
     async with hub.db.tx(EAST) as tx:
         deposit = await take(tx, 30_000)
         with pytest.raises(Refused, match=code):
-            await wallets.inspect(tx, deposit.id, wallets.NewInspection(**facts), by="m1", by_name="测试", now=NOON)
+            await wallets.inspect(tx, deposit.id, wallets.NewInspection(**facts), by="m1", by_name="测试", key="i-1", now=NOON)
 
 
 async def test_verify_names_a_deposit_that_was_changed_behind_the_ledgers_back(hub, money_admin):
