@@ -7,6 +7,19 @@ from datetime import datetime
 
 from cloud.fees import store, store_settling
 from cloud.fees.adjusting import ADJUST, WAIVER, adjustment_approved, ask_adjustment, ask_cancel, ask_waiver, waiver_approved
+from cloud.fees.billing import (
+    Billed,
+    bill_some,
+    drop_run,
+    explain_again,
+    finish_run,
+    preview,
+    preview_version,
+    publish_run,
+    run,
+    runs,
+    start_run,
+)
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
 from cloud.fees.settling import (
@@ -34,6 +47,7 @@ from cloud.fees.standards import (
     end_assignment,
     publish,
     publish_approved,
+    terms,
 )
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
@@ -48,6 +62,7 @@ __all__ = [
     "PUBLISH",
     "WAIVER",
     "Assignment",
+    "Billed",
     "Facts",
     "Item",
     "Line",
@@ -69,21 +84,32 @@ __all__ = [
     "ask_waiver",
     "assign",
     "assignments",
+    "bill_some",
     "billing_faults",
     "discount",
     "dispute",
     "draft_version",
+    "drop_run",
     "end_assignment",
     "end_dispute",
+    "explain_again",
+    "finish_run",
     "lock_lines",
     "open_lines",
     "open_lines_of_payer",
     "open_lines_of_rooms",
+    "preview",
+    "preview_version",
     "publish",
     "publish_approved",
+    "publish_run",
+    "run",
+    "runs",
     "put_items",
     "settle",
     "settling_faults",
+    "start_run",
+    "terms",
     "unsettle",
     "waive",
     "waiver_approved",

@@ -34,6 +34,11 @@ async def add_term(
     return known
 
 
+async def terms(tx: Tx, company_id: int) -> list[NamedTerm]:
+    """A company's terms, by code."""
+    return await store_standards.terms(tx, company_id)
+
+
 async def add_standard(tx: Tx, project_id: int, *, item: str, code: str, name: str, at: datetime, by: str) -> int:
     """A standard without a price yet; the same again gives the first. Refused `unknown_item`; Conflict `code_taken`."""
     made = await store_standards.add_standard(tx, project_id, item, code, name, at, by)

@@ -73,6 +73,14 @@ async def lines_since(tx: Tx, standard_id: int, day: date) -> tuple[int, int]:
     return row["n"], row["fen"]
 
 
+async def kept(tx: Tx, project_id: int, line: int) -> dict[str, Any] | None:
+    """What a line was calculated from and what came out: inputs, steps, amount_fen, period_from, period_to."""
+    return await tx.fetch_one(
+        "SELECT inputs, steps, amount_fen, period_from, period_to FROM charge_lines WHERE project_id = %s AND id = %s",
+        (project_id, line),
+    )
+
+
 async def charged_through(tx: Tx, assignment_ids: Sequence[int]) -> dict[int, date]:
     """assignment -> the day after the last one it was charged for."""
     rows = await tx.fetch_all(
