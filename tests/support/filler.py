@@ -84,6 +84,7 @@ def _value(kind: str, number: int) -> object:
         "smallint": number % 30_000,
         "numeric": number,
         "text": f"text {number}",
+        '"char"': "x",
         "boolean": True,
         "date": now.date(),
         "timestamp with time zone": now,
