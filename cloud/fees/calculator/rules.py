@@ -119,7 +119,7 @@ class Metered(Rules):
 class Tier(Document):
     """Up to and with `up_to` units (Q-30), None for the last tier, at `price`."""
 
-    up_to: Annotated[Quantity, Field(gt=0)] | None
+    up_to: Annotated[Quantity, Field(gt=0)] | None = None
     price: Price
 
 
