@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 from collections import Counter
@@ -149,7 +148,7 @@ def _jpeg(text: object) -> bytes | None:
     if not isinstance(text, str):
         return None
     try:
-        content = base64.b64decode(text, validate=True)
+        content = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError):
         return None
     return content if content.startswith(JPEG) else None
