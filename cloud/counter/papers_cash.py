@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from reportlab.lib.pagesizes import A4
+from reportlab.lib.pagesizes import A4, A5, landscape
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
 from cloud.counter.domain_cash import NOTES, group
 from cloud.counter.paper import fonts, mm
 from cloud.counter.paper_pages import Pages
+from cloud.counter.store_banking import Slip
 from cloud.counter.store_closing import Close
 from cloud.counter.store_shifts import Count
 from cloud.shared.words import TENDERS
-from protocols.money import yuan
+from protocols.money import capitals, yuan
 from protocols.time import civil
 
 _EDGE = 4 * mm
@@ -216,3 +217,34 @@ def _drawer(row: Mapping[str, Any]) -> list[str]:
         "已冻结" if row["frozen_at"] else "岗亭" if row["kind"] == "lane" else "已停收，没交接" if row["closed_at"] else "当班"
     )
     return [f"{row['holder_name'] or ''}（{row['holder']}）", row["terminal"], yuan(row["cash_fen"]), state]
+
+
+def deposit_slip(slip: Slip, closes: Sequence[Close], entity: str, project: str, printer: str, printed_at: datetime) -> bytes:
+    """缴款单, A5 landscape: closes covered, amount in capitals, account, latest arrival, who deposits and who confirms."""
+    paper = Pages(f"缴款单 {slip.no}", landscape(A5), "缴　款　单", f"{entity} · {project}", f"№ {slip.no}")
+    numbers = {close.day: close.no for close in closes}
+    covered = "、".join(f"{day} {numbers.get(day, '')}".strip() for day in slip.days)
+    amount = yuan(slip.amount_fen)
+    row = [covered, yuan(slip.amount_fen + slip.float_change_fen), yuan(slip.float_change_fen), amount]
+    paper.table("", ["覆盖日结", "现金净收", "留存备用金变化", "应缴"], [row], first=74)
+    paper.text(f"缴存金额（大写）{capitals(slip.amount_fen)}　　¥{amount}", 11, bold=True)
+    account = f"{slip.bank}　尾号 {slip.tail}　户名 {slip.account_holder}"
+    due = civil(slip.deadline)
+    facts = [
+        ["存入账户", account],
+        ["最晚到账", f"{due:%Y-%m-%d}（周{'一二三四五六日'[due.weekday()]}）17:00，逾期自动报总部"],
+        ["银行回单", f"{'■' if slip.photo else '□'} 已拍照上传　　回单号 {slip.bank_receipt or '__________________'}"],
+    ]
+    for left, right in facts:
+        paper.text(f"{left}　　{right}")
+    paper.text("")
+    paper.text(f"缴款人：{slip.depositor_name}（{slip.depositor}）　　　　复核人：______________　　　　银行受理：______________")
+    if slip.arrived_fen:
+        differs = yuan(slip.arrived_fen - slip.amount_fen)
+        arrived = f"到账 {yuan(slip.arrived_fen)} 元　差额 {differs}　确认人 {slip.confirmed_name}"
+    else:
+        arrived = "流水 __________　到账 __________ 元　差额 _______　确认人 _______"
+    paper.text("")
+    paper.text(f"到账确认（总部）　{arrived}")
+    foot = f"日结哈希 {group(closes[-1].digest)}" if closes else "系统合并日结"
+    return paper.done(f"{foot}　{printer}", printed_at)

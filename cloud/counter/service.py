@@ -5,10 +5,10 @@ The caller opens the transaction; nothing here commits. Amounts are computed her
 
 from __future__ import annotations
 
-from cloud.counter.closing import keep_closing
+from cloud.counter.banking import carry_out as carry_variance
+from cloud.counter.cash_watch import keep_closing
 from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
-from cloud.counter.handover import carry_out as carry_variance
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify

@@ -10,8 +10,9 @@ from cloud.access.service import Principal
 from cloud.counter import service as counter
 from cloud.counter import shifts
 from cloud.counter.domain_cash import NOTES
+from cloud.fees import service as fees
 from cloud.shared.db import Database, Tx
-from tests.support.money import EAST, NOON, bill, line, request
+from tests.support.money import EAST, ITEMS, NOON, line, request
 
 
 def person(number: int, work_number: str = "", name: str = "") -> Principal:
@@ -38,7 +39,9 @@ async def takes(
     who = counter.Person(user, number or f"02{user:02d}", f"收费员{user}")
     async with db.tx(EAST) as tx:
         opened = await counter.open_shift(tx, project_id=11, person=who, terminal=f"窗口 {user}", float_fen=20_000, at=at)
-        lines = await bill(tx, line(room, fen))
+        await fees.put_items(tx, 1, ITEMS)
+        await fees.add_lines(tx, company_id=1, project_id=11, lines=[line(room, fen)], at=at, by="test")
+        lines = [one.id for one in await counter.open_lines(tx, 11, room, at)]
         await counter.collect(tx, request(opened, room, lines[-1:], fen, key=f"pay-{opened.id}-{room}-{at:%d%H}"), who, at)
     return opened
 

@@ -1,0 +1,14 @@
+"""What looks at cash by itself each minute: long shifts, days nobody closed, cash that did not reach the bank (C-33 .. C-35)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cloud.counter import banking, closing
+from cloud.shared.db import Database
+
+
+async def keep_closing(db: Database, now: Callable[[], datetime]) -> None:
+    """Until cancelled."""
+    await closing.keep_closing(db, now, banking.look_for_overdue)

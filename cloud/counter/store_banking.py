@@ -1,0 +1,276 @@
+"""SQL of deposit slips, bank statements and working days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from cloud.counter.statement import Line
+from cloud.shared.db import Tx
+from protocols.time import civil
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A deposit slip. `arrived_fen`: confirmed from the statement; what is left of `amount_fen` is in transit or a difference."""
+
+    id: int
+    project_id: int
+    company_id: int
+    account_id: int
+    account_code: str
+    bank: str
+    tail: str
+    account_holder: str
+    days: Sequence[date]
+    amount_fen: int
+    deadline: datetime
+    depositor_id: int
+    depositor: str
+    depositor_name: str
+    made_at: datetime
+    photo: str | None
+    bank_receipt: str | None
+    difference_fen: int | None
+    difference_reason: str | None
+    approval_id: int | None
+    difference_entry: int | None
+    request_key: str
+    arrived_fen: int
+    arrived_day: date | None
+    confirmed_name: str | None
+    float_change_fen: int
+
+    @property
+    def no(self) -> str:
+        """As printed: 'JK2611-0119'."""
+        return f"JK{civil(self.made_at):%y%m}-{self.id:04d}"
+
+    @property
+    def state(self) -> str:
+        """transit, short (arrived with a difference that nobody approved), banked."""
+        if self.arrived_fen == self.amount_fen or self.difference_entry is not None:
+            return "banked"
+        return "short" if self.arrived_fen else "transit"
+
+
+_SLIP = """
+    SELECT s.id, s.project_id, s.company_id, s.account_id, a.code AS account_code, a.bank, a.tail, a.holder AS account_holder,
+           s.days, s.amount_fen, s.deadline, s.depositor_id, s.depositor, s.depositor_name, s.made_at, s.photo, s.bank_receipt,
+           s.difference_fen, s.difference_reason, s.approval_id, s.difference_entry, s.request_key,
+           coalesce(l.fen, 0)::bigint AS arrived_fen, l.day AS arrived_day, l.name AS confirmed_name,
+           coalesce((SELECT sum(h.float_fen - c.float_fen) FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
+                     WHERE h.slip_id = s.id), 0)::bigint AS float_change_fen
+    FROM deposit_slips s
+    JOIN bank_accounts a ON a.id = s.account_id
+    LEFT JOIN LATERAL (SELECT sum(amount_fen) AS fen, max(day) AS day, max(confirmed_name) AS name
+                       FROM bank_lines b WHERE b.slip_id = s.id) l ON true
+"""
+
+
+def _slip(row: Row | None) -> Slip | None:
+    return None if row is None else Slip(**row)
+
+
+async def slip(tx: Tx, slip_id: int, *, lock: bool = False) -> Slip | None:
+    if lock:
+        await tx.fetch_one("SELECT id FROM deposit_slips WHERE id = %s FOR UPDATE", (slip_id,))
+    return _slip(await tx.fetch_one(_SLIP + " WHERE s.id = %s", (slip_id,)))
+
+
+async def by_key(tx: Tx, project_id: int, key: str) -> Slip | None:
+    return _slip(await tx.fetch_one(_SLIP + " WHERE s.project_id = %s AND s.request_key = %s", (project_id, key)))
+
+
+async def slips(tx: Tx, projects: Sequence[int], limit: int) -> list[Slip]:
+    """The newest first."""
+    rows = await tx.fetch_all(_SLIP + " WHERE s.project_id = ANY(%s) ORDER BY s.id DESC LIMIT %s", (list(projects), limit))
+    return [one for one in map(_slip, rows) if one is not None]
+
+
+async def unarrived(tx: Tx, account_id: int) -> list[Slip]:
+    where = " WHERE s.account_id = %s AND s.difference_entry IS NULL AND coalesce(l.fen, 0) < s.amount_fen ORDER BY s.id"
+    rows = await tx.fetch_all(_SLIP + where, (account_id,))
+    return [one for one in map(_slip, rows) if one is not None]
+
+
+async def to_bank(tx: Tx, project_id: int, receiver_id: int | None, days: Sequence[date] | None) -> list[Row]:
+    """Hand-overs confirmed and on no slip yet, locked: id, receiver, day of the count, amount_fen."""
+    return await tx.fetch_all(
+        """
+        SELECT h.id, h.receiver_id, h.receiver, h.receiver_name, c.business_date AS day, h.amount_fen, c.holder_id, c.by_id
+        FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
+        WHERE h.project_id = %s AND h.state = 'confirmed' AND h.slip_id IS NULL AND h.amount_fen > 0
+          AND (%s::int IS NULL OR h.receiver_id = %s) AND (%s::date[] IS NULL OR c.business_date = ANY(%s))
+        ORDER BY h.id FOR UPDATE OF h
+        """,
+        (project_id, receiver_id, receiver_id, *[None if days is None else list(days)] * 2),
+    )
+
+
+async def add_slip(tx: Tx, facts: Mapping[str, object], handovers: Sequence[int]) -> int:
+    row = await tx.fetch_one(
+        """
+        INSERT INTO deposit_slips (company_id, project_id, account_id, days, amount_fen, deadline, depositor_id, depositor,
+                                   depositor_name, made_at, request_key)
+        SELECT company_id, id, %(account)s, %(days)s, %(amount)s, %(deadline)s, %(who_id)s, %(who)s, %(who_name)s, %(at)s, %(key)s
+        FROM projects WHERE id = %(project)s RETURNING id
+        """,
+        facts,
+    )
+    assert row is not None
+    await tx.execute("UPDATE cash_handovers SET slip_id = %s WHERE id = ANY(%s)", (row["id"], list(handovers)))
+    return int(row["id"])
+
+
+async def handlers_of(tx: Tx, slip_id: int) -> set[int]:
+    """Everybody who held, counted or received cash of a slip: none of them confirms its arrival (Y-02)."""
+    rows = await tx.fetch_all(
+        """
+        SELECT c.holder_id, c.by_id, h.receiver_id FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
+        WHERE h.slip_id = %s
+        """,
+        (slip_id,),
+    )
+    return {one for row in rows for one in row.values() if one is not None}
+
+
+async def evidence(tx: Tx, slip_id: int, photo: str | None, bank_receipt: str | None) -> None:
+    await tx.execute(
+        "UPDATE deposit_slips SET photo = coalesce(%s, photo), bank_receipt = coalesce(%s, bank_receipt) WHERE id = %s",
+        (photo, bank_receipt, slip_id),
+    )
+
+
+async def difference(
+    tx: Tx, slip_id: int, *, fen: int, reason: str, approval_id: int | None = None, entry_id: int | None = None
+) -> None:
+    await tx.execute(
+        """
+        UPDATE deposit_slips SET difference_fen = %s, difference_reason = %s, approval_id = coalesce(%s, approval_id),
+               difference_entry = coalesce(%s, difference_entry) WHERE id = %s
+        """,
+        (fen, reason, approval_id, entry_id, slip_id),
+    )
+
+
+async def accounts(tx: Tx) -> list[Row]:
+    return await tx.fetch_all("SELECT id, company_id, code, bank, tail, holder FROM bank_accounts ORDER BY company_id, code", ())
+
+
+async def account(tx: Tx, account_id: int) -> Row | None:
+    return await tx.fetch_one("SELECT id, company_id, code, bank, tail, holder FROM bank_accounts WHERE id = %s", (account_id,))
+
+
+async def add_account(tx: Tx, company_id: int, code: str, bank: str, tail: str, holder: str) -> int | None:
+    """The account's id; None when the code is taken."""
+    row = await tx.fetch_one(
+        """
+        INSERT INTO bank_accounts (company_id, code, bank, tail, holder) VALUES (%s, %s, %s, %s, %s)
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
+        (company_id, code, bank, tail, holder),
+    )
+    return None if row is None else int(row["id"])
+
+
+async def statement(tx: Tx, account_id: int, sha256: str) -> Row | None:
+    return await tx.fetch_one(
+        "SELECT id, lines, added FROM bank_statements WHERE account_id = %s AND sha256 = %s", (account_id, sha256)
+    )
+
+
+async def add_statement(
+    tx: Tx, account: Row, name: str, sha256: str, lines: Sequence[Line], who: tuple[int, str], at: datetime
+) -> tuple[int, list[Row]] | None:
+    """(statement id, the lines that were new); None when the file came meanwhile."""
+    known = await tx.fetch_all(
+        "SELECT serial FROM bank_lines WHERE account_id = %s AND serial = ANY(%s)", (account["id"], [one.serial for one in lines])
+    )
+    old = {row["serial"] for row in known}
+    fresh = {one.serial: one for one in lines if one.serial not in old}
+    row = await tx.fetch_one(
+        """
+        INSERT INTO bank_statements (company_id, account_id, name, sha256, at, by_id, by_number, lines, added)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id
+        """,
+        (account["company_id"], account["id"], name, sha256, at, *who, len(lines), len(fresh)),
+    )
+    if row is None:
+        return None
+    added = []
+    for one in fresh.values():
+        made = await tx.fetch_one(
+            """
+            INSERT INTO bank_lines (company_id, statement_id, account_id, day, amount_fen, remark, serial)
+            VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id, day, amount_fen, remark, serial
+            """,
+            (account["company_id"], row["id"], account["id"], one.day, one.amount_fen, one.remark, one.serial),
+        )
+        if made is not None:
+            added.append(made)
+    return int(row["id"]), added
+
+
+async def suggest(tx: Tx, line_id: int, slip_id: int) -> None:
+    await tx.execute("UPDATE bank_lines SET suggested = %s WHERE id = %s", (slip_id, line_id))
+
+
+async def lines(tx: Tx, account_id: int | None, slip_id: int | None = None) -> list[Row]:
+    """Money that came in and no slip took yet; of one slip: what was suggested or confirmed for it."""
+    return await tx.fetch_all(
+        """
+        SELECT id, account_id, day, amount_fen, remark, serial, suggested, slip_id, confirmed_name, confirmed_at FROM bank_lines
+        WHERE (%s::int IS NULL OR account_id = %s)
+          AND (CASE WHEN %s::int IS NULL THEN slip_id IS NULL ELSE slip_id = %s OR slip_id IS NULL AND suggested = %s END)
+        ORDER BY day DESC, id DESC LIMIT 200
+        """,
+        (account_id, account_id, slip_id, slip_id, slip_id),
+    )
+
+
+async def take_lines(tx: Tx, line_ids: Sequence[int]) -> list[Row]:
+    return await tx.fetch_all(
+        "SELECT id, account_id, day, amount_fen, slip_id FROM bank_lines WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+        (list(line_ids),),
+    )
+
+
+async def confirm(tx: Tx, line_ids: Sequence[int], slip_id: int, who: tuple[str, str], at: datetime, entry_id: int) -> None:
+    await tx.execute(
+        """
+        UPDATE bank_lines SET slip_id = %s, confirmed_by = %s, confirmed_name = %s, confirmed_at = %s, entry_id = %s
+        WHERE id = ANY(%s)
+        """,
+        (slip_id, *who, at, entry_id, list(line_ids)),
+    )
+
+
+async def calendar(tx: Tx, company_id: int) -> dict[date, bool]:
+    """Days that are not as their weekday says: does the company work on them?"""
+    rows = await tx.fetch_all("SELECT day, works FROM report_calendar WHERE company_id = %s", (company_id,))
+    return {row["day"]: row["works"] for row in rows}
+
+
+async def unbanked(tx: Tx, projects: Sequence[int]) -> list[Row]:
+    """Cash not at the bank, by project: project_id, company_id, fen."""
+    return await tx.fetch_all(
+        "SELECT project_id, company_id, fen FROM report_unbanked WHERE project_id = ANY(%s) AND fen <> 0", (list(projects),)
+    )
+
+
+async def every_project(tx: Tx) -> list[int]:
+    return [row["id"] for row in await tx.fetch_all("SELECT id FROM projects ORDER BY id", ())]
+
+
+async def cash_since(tx: Tx, project_id: int, after: date) -> list[tuple[date, int]]:
+    """Cash taken on the days after a date."""
+    rows = await tx.fetch_all(
+        "SELECT day, sum(fen)::bigint AS fen FROM report_cash_days WHERE project_id = %s AND day > %s GROUP BY day ORDER BY day",
+        (project_id, after),
+    )
+    return [(row["day"], row["fen"]) for row in rows]
