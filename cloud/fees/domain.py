@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from cloud.fees.calculator.allocation import Order, Owed, spread
 from protocols.errors import Refused
 from protocols.money import Fen
 
@@ -123,8 +124,9 @@ def order(lines: Iterable[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: (line.due_date, line.item.allocation_priority, line.id))
 
 
-def allocate(lines: Sequence[Line], amount: Fen) -> list[Share]:
-    """Spread a payment over lines: principal of all lines in order first, then late fees in the same order (Q-60, default).
+def allocate(lines: Sequence[Line], amount: Fen, *, by: Order = "principal_first") -> list[Share]:
+    """Spread a payment over lines: principal of all lines in order first, then late fees in the same order; or, as a company may
+    choose, each line's late fee before its principal (Q-60).
 
     Negative (adjustment) lines take part in full. Lines that get nothing are left out. Refused `overpaid` when the amount exceeds
     what is due, `part_payment` when a line whose item must be paid whole would get a part (C-04), `nothing_due` below one fen.
@@ -134,19 +136,14 @@ def allocate(lines: Sequence[Line], amount: Fen) -> list[Share]:
         raise Refused("nothing_due", "没有要收的金额", "nothing to collect", field="line_ids")
     if amount > due:
         raise Refused("overpaid", "收的钱比应收多", f"{amount} fen exceed the {due} fen due", field="amount_fen")
-    ordered = order(lines)
-    left = amount - sum(line.due_fen for line in lines if line.due_fen < 0)
-    principal: dict[int, Fen] = {}
-    for line in ordered:
-        principal[line.id] = min(left, line.principal_left) if line.due_fen > 0 else line.due_fen
-        left -= max(principal[line.id], 0)
-    shares = []
-    for line in ordered:
-        late = min(left, line.due_fen - line.principal_left) if line.due_fen > 0 else 0
-        left -= late
-        if principal[line.id] or late:
-            shares.append(_whole_or_allowed(Share(line, principal[line.id], late)))
-    return shares
+    found = spread([_owed(line) for line in lines], amount, by=by)
+    shares = [Share(line, found.principal.get(line.id, 0), found.late.get(line.id, 0)) for line in order(lines)]
+    return [_whole_or_allowed(share) for share in shares if share.principal_fen or share.late_fee_fen]
+
+
+def _owed(line: Line) -> Owed:
+    principal = line.principal_left if line.due_fen > 0 else line.due_fen
+    return Owed(line.id, line.due_date, line.item.allocation_priority, principal, max(line.due_fen - principal, 0))
 
 
 def _whole_or_allowed(share: Share) -> Share:

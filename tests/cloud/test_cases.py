@@ -104,6 +104,10 @@ def test_part_months_by_hand(facts, fen):
     assert solved("line", area_m2="90", price_yuan_per_m2_month="2.00", **facts)["amount_fen"] == fen
 
 
+PART = {"area_m2": "9", "price_yuan_per_m2_month": "2", "first_day": "2025-03-02"}
+OVERDUE = {"principal_fen": 1, "due": "2025-01-01", "daily_rate": "0.1", "as_of": "2025-02-01"}
+
+
 @pytest.mark.parametrize(
     ("kind", "facts", "error"),
     [
@@ -111,17 +115,13 @@ def test_part_months_by_hand(facts, fen):
         ("line", {"area_m2": "NaN", "price_yuan_per_m2_month": "2", "months": "1"}, "bad_decimal"),
         ("line", {"area_m2": "9", "months": "1"}, "MISSING_PRICE"),
         ("line", {"area_m2": "9", "price_yuan_per_m2_month": "2", "months": "1", "min_fen": 0}, "bad_bound"),
-        ("line", {"area_m2": "9", "price_yuan_per_m2_month": "2", "first_day": "2025-03-02", "last_day": "2025-03-09"}, "unnamed_choice"),
-        (
-            "line",
-            {"area_m2": "9", "price_yuan_per_m2_month": "2", "first_day": "2025-03-02", "last_day": "2025-03-01", "proration": "full"},
-            "END_BEFORE_START",
-        ),
+        ("line", {**PART, "last_day": "2025-03-09"}, "unnamed_choice"),
+        ("line", {**PART, "last_day": "2025-03-01", "proration": "full"}, "END_BEFORE_START"),
         ("meter", {"usage": "-1", "price_yuan": "2"}, "NEGATIVE_QUANTITY"),
         ("meter", {"previous": "5", "current": "3", "rollover": True, "price_yuan": "2"}, "bad_digits"),
         ("meter", {"usage": "1", "tiers": [{"up_to": "10", "price_yuan": "1"}]}, "open_ladder"),
         ("apportion", {"total_fen": 5, "weights": [{"object": "A", "weight": "-1"}]}, "NEGATIVE_QUANTITY"),
-        ("late_fee", {"principal_fen": 1, "due": "2025-01-01", "daily_rate": "0.1", "grace_days": 3, "as_of": "2025-02-01"}, "unnamed_choice"),
+        ("late_fee", {**OVERDUE, "grace_days": 3}, "unnamed_choice"),
         ("allocate", {"lines": [], "payment_fen": 1}, "unnamed_choice"),
         ("sms", {"characters": 0, "recipients": 1, "unit_fen": 10}, "empty_message"),
     ],
