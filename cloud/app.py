@@ -16,7 +16,7 @@ from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, page_user, principal_of, require
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
-from cloud.counter import routes_cash
+from cloud.counter import pages_owner, pages_search, routes_cash
 from cloud.counter import service as counter
 from cloud.estate.api import estate_router
 from cloud.estate.pages import EXPORT as OWNERS_EXPORT
@@ -45,6 +45,7 @@ from cloud.shared.exports import Export, exports_router
 from cloud.shared.hub import Hub
 from cloud.shared.live import Live
 from cloud.shared.once import Once
+from cloud.shared.openapi import openapi_router
 from cloud.shared.pages_jobs import jobs_router
 from cloud.shared.settings import Settings
 from cloud.shared.static_files import KeptFiles
@@ -71,6 +72,9 @@ _ROUTERS = (
     parking_api.router,
     metering_api.router,
     counter_pages.router,
+    pages_owner.router,
+    pages_search.router,
+    pages_search.api,
     routes_cash.router,
     wallets_api.router,
     api_deposits.router,
@@ -109,7 +113,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_middleware(Once, who=_who)
     http.install(app)
     app.include_router(exports_router(exports(), page_user, audit))
-    shell = (shell_router(page_user), jobs_router(page_user, require))
+    shell = (shell_router(page_user), jobs_router(page_user, require), openapi_router(require))
     estate = (estate_router(require, audit), import_pages(page_user, audit), estate_pages(page_user))
     for one in (*_ROUTERS, router, *estate, fleet_router(require), *shell):
         app.include_router(one)
@@ -158,7 +162,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
 
 def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
-    return {one.table.name: one for one in (pages_receipts.EXPORT, OWNERS_EXPORT)}
+    return {one.table.name: one for one in (pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT)}
 
 
 def job_runners() -> dict[str, jobs.Runner]:
