@@ -3,7 +3,7 @@
 **Signed heads**, as the daily close prints, mails and keeps them, are UTF-8 text, one fact a line, `\\n` between lines:
 
     gatehouse heads 1
-    closing <what was closed, 'day 11 2026-11-25'>
+    closing <what was closed: 'day <project id> <YYYY-MM-DD>' for a daily close, which verify then misses if it is moved or gone>
     at <UTC, YYYY-MM-DDTHH:MM:SS.ffffffZ>
     body <the sums of the closing as one line of compact JSON>
     head <project id> <seq> <hash in hex>            (one line each, by project)
@@ -16,9 +16,10 @@ a paper says {"book": "FQ-B", "number": 31883, "check": "7K2M-9QXA"}; other memb
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -28,6 +29,7 @@ from cloud.ledger.domain import canonical_json
 from protocols.errors import Refused
 from protocols.uplink.acks import Head
 
+_DAY = re.compile(r"^day (\d+) (\d{4}-\d\d-\d\d)$")
 _FIRST, _SIGNATURE = "gatehouse heads 1", "signature "
 
 
@@ -42,6 +44,16 @@ class Paper(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedDay:
+    """A signed daily close: the day of a project, and the head of its chain then."""
+
+    project: int
+    day: date
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """What somebody outside the database knows: `source` says who. `unsigned`: texts whose signature is not the close key's."""
 
@@ -49,6 +61,7 @@ class Witness:
     heads: tuple[Head, ...] = ()
     papers: tuple[Paper, ...] = ()
     unsigned: tuple[str, ...] = ()
+    closed: tuple[ClosedDay, ...] = ()
 
 
 def heads_text(closing: str, at: datetime, heads: Sequence[Head], body: Mapping[str, object]) -> str:
@@ -87,23 +100,24 @@ def parse(source: str, content: str, key: Ed25519PublicKey | None = None) -> Wit
     heads: list[Head] = []
     papers: list[Paper] = []
     unsigned: list[str] = []
+    closed: list[ClosedDay] = []
     signed: list[str] = []
     for number, line in enumerate(content.splitlines(), 1):
         if line == _FIRST or signed:
             signed.append(line)
             if line.startswith(_SIGNATURE):
-                unsigned += _take(signed, key, heads)
+                unsigned += _take(signed, key, heads, closed)
                 signed = []
         elif line.strip():
             one = _json_line(source, number, line)
             (papers if isinstance(one, Paper) else heads).append(one)  # type: ignore[arg-type]  # each to its own list
     if signed:
         raise _bad(source, len(content.splitlines()), "签名行不见了")
-    return Witness(source, tuple(heads), tuple(papers), tuple(unsigned))
+    return Witness(source, tuple(heads), tuple(papers), tuple(unsigned), tuple(closed))
 
 
-def _take(signed: list[str], key: Ed25519PublicKey | None, heads: list[Head]) -> list[str]:
-    """Adds the heads of one signed text; its closing when the signature is wrong, and then nothing in it counts."""
+def _take(signed: list[str], key: Ed25519PublicKey | None, heads: list[Head], closed: list[ClosedDay]) -> list[str]:
+    """Adds what one signed text says; its closing when the signature is wrong, and then nothing in it counts."""
     if key is None:
         raise Refused("no_close_key", "没有日结公钥，不能核对签名", "signed heads need the close key", field="witness")
     closing = next((line.removeprefix("closing ") for line in signed if line.startswith("closing ")), "?")
@@ -113,6 +127,9 @@ def _take(signed: list[str], key: Ed25519PublicKey | None, heads: list[Head]) ->
         if line.startswith("head "):
             _, project, seq, hash_ = line.split(" ")
             heads.append(Head(project=int(project), seq=int(seq), hash=hash_))
+            found = _DAY.match(closing)
+            if found and found[1] == project:
+                closed.append(ClosedDay(int(project), date.fromisoformat(found[2]), int(seq), hash_))
     return []
 
 

@@ -255,17 +255,23 @@ async def _witness_faults(tx: Tx, witnesses: Sequence[Witness]) -> list[Fault]:
         for witness in witnesses
         for closing in witness.unsigned
     ]
+    days = sorted({(one.project, one.day, one.seq, one.hash): each.source for each in witnesses for one in each.closed}.items())
+    there = await store_balances.closings(tx, [key for key, _ in days])
+    for key, source in days:
+        if key not in there:
+            detail = f"{source}: day {key[1]} was closed after entry {key[2]}, these books say otherwise"
+            faults.append(Fault(key[0], key[2], "closing", detail))
     known = sorted({(head.project, head.seq, head.hash): one.source for one in witnesses for head in one.heads}.items())
     hashes = await store.hashes(tx, [key[:2] for key, _ in known])
     agreed: dict[int, int] = {}
     named: set[int] = set()
     for (project, seq, hash_), source in known:
-        detail = contradiction(Head(project=project, seq=seq, hash=hash_), hashes.get((project, seq)))
-        if detail is None:
+        contradicted = contradiction(Head(project=project, seq=seq, hash=hash_), hashes.get((project, seq)))
+        if contradicted is None:
             agreed[project] = seq if project not in named else agreed.get(project, 0)
         elif project not in named:
             named.add(project)
-            faults.append(Fault(project, min(agreed.get(project, 0) + 1, seq), "witness", f"{source}: {detail}"))
+            faults.append(Fault(project, min(agreed.get(project, 0) + 1, seq), "witness", f"{source}: {contradicted}"))
     return faults
 
 

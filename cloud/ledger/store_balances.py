@@ -108,6 +108,18 @@ async def day_faults(tx: Tx) -> list[dict[str, Any]]:
     )
 
 
+async def closings(tx: Tx, days: Sequence[tuple[int, date, int, str]]) -> set[tuple[int, date, int, str]]:
+    """Which of these closed days (project, day, seq and hash of the head) are there."""
+    rows = await tx.fetch_all(
+        """
+        SELECT project_id, day, seq, encode(hash, 'hex') AS hash FROM ledger_periods
+        WHERE kind = 'day' AND (project_id, day) IN (SELECT * FROM unnest(%s::int[], %s::date[]))
+        """,
+        ([one[0] for one in days], [one[1] for one in days]),
+    )
+    return {(row["project_id"], row["day"], row["seq"], row["hash"]) for row in rows}
+
+
 async def period_faults(tx: Tx) -> list[dict[str, Any]]:
     """Closings that the chain contradicts: project_id, seq, kind, day, what ('head': the entry it names is another one now,
     'added': an entry after it is dated into it).

@@ -90,6 +90,9 @@ async def test_verify_compares_with_what_boxes_papers_and_closings_know(money_db
         paper = ledger.Paper(book=receipt.book, number=receipt.number, check=receipt.check_code)
         text = signed(heads=good)
         at_close = ledger.parse_witness("close", text, KEY.public_key())
+        missing = (await ledger.verify(tx, [at_close])).faults
+        assert [(one.what, one.seq) for one in missing] == [("closing", 2)]
+        await ledger.close_day(tx, 11, NOON.date(), at=NOON, by="0201")
         assert (await counter.verify(tx, [ledger.Witness("box", tuple(good), (paper,)), at_close])).ok
         bad = ledger.Witness(
             "box 7",
