@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated, Any, cast
 from urllib.parse import unquote
 
@@ -14,17 +14,19 @@ from cloud.access import service as access
 from cloud.access.service import Principal, page_user
 from cloud.estate import service as estate
 from cloud.shared.db import Tx
+from cloud.shared.exports import Export
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
 from cloud.shared.people import chosen_columns
 from cloud.shared.places import Place, scope_of
-from cloud.shared.tables import PAGE, Column, Filter, Page, Table, Totals, View
+from cloud.shared.tables import Column, Filter, Page, Table, Totals, View
 from cloud.wallets import service as wallets
 from cloud.wallets import store, store_lists, store_refunds
 from cloud.wallets.accounts import KINDS, PURPOSES, Wallet, Way
 from cloud.wallets.api import change_limits
 from protocols.errors import Refused
 from protocols.money import yuan
+from protocols.time import SHANGHAI, business_date
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,6 +55,7 @@ WALLETS = Table(
         Filter("purpose", "用途", "choice", PURPOSES, always=True),
         Filter("low", "余额不足", "choice", {"1": "只看余额不足"}, always=True),
         Filter("least", "余额 ≥", "money", unit="元"),
+        Filter("day", "截至", "date", hidden=True),
     ),
     sort="holder",
 )
@@ -67,7 +70,7 @@ async def listed(request: Request, user: Reader) -> Response:
         view = WALLETS.view(request.query_params, await chosen_columns(tx, user, WALLETS.name))
         low = {one.wallet.id: one for one in await wallets.low(tx, where.ids, hub.clock.now())}
         page = await fetch(tx, where, view, low)
-        refunds = await store_refunds.unpaid(tx, where.ids)
+        refunds = [one for one in await store_refunds.unpaid(tx, where.ids) if one.subject.startswith("wallet:")]
     return render(
         request,
         "wallets/wallets.html",
@@ -91,10 +94,28 @@ async def fetch(tx: Tx, place: Place, view: View, low: Mapping[int, wallets.Low]
         "ids": list(low) if view.get("low") else None,
         "after": view.after,
     }
-    rows = await store_lists.wallets(tx, facts, view.sort, view.descending, PAGE + 1)
+    rows = await store_lists.wallets(tx, facts, view.sort, view.descending, view.limit + 1)
     count, fen = await store_lists.totals(tx, facts)
     told = [{**row, "low": _why(low.get(row["id"]))} for row in rows]
     return WALLETS.page(view, told, Totals(count, {"balance_fen": fen}))
+
+
+async def _exported(tx: Tx, place: Place, view: View) -> Page:
+    low = {one.wallet.id: one for one in await wallets.low(tx, place.ids, day_of(view))}
+    return await fetch(tx, place, view, low)
+
+
+def dated(query: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """What an export says beside the conditions: the day on which it was made."""
+    return {**query, "day": business_date(now).isoformat()}
+
+
+def day_of(view: View) -> datetime:
+    """The end of the day that `dated` wrote down."""
+    return datetime.combine(view.filters["day"], time.max, SHANGHAI)
+
+
+EXPORT = Export(WALLETS, "wallet.read", _exported, dated=dated)
 
 
 def _why(low: wallets.Low | None) -> str:

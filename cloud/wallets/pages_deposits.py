@@ -12,16 +12,17 @@ from cloud.access import service as access
 from cloud.access.service import Principal, page_user
 from cloud.estate import service as estate
 from cloud.shared.db import Tx
+from cloud.shared.exports import Export
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
 from cloud.shared.people import chosen_columns
 from cloud.shared.places import Place, scope_of
-from cloud.shared.tables import PAGE, Column, Filter, Page, Table, Totals, View
+from cloud.shared.tables import Column, Filter, Page, Table, Totals, View
 from cloud.wallets import deposits, store_deposits, store_refunds
 from cloud.wallets import service as wallets
 from cloud.wallets.accounts import DEPOSIT_KINDS, Deposit
 from cloud.wallets.deposits import OLD
-from cloud.wallets.pages import Id, ask_refund, terminal_of
+from cloud.wallets.pages import Id, ask_refund, dated, day_of, terminal_of
 from protocols.errors import Refused
 from protocols.time import business_date
 
@@ -52,6 +53,7 @@ DEPOSITS = Table(
         Filter("q", "房号或姓名", always=True),
         Filter("state", "状态", "choice", {"open": "未结清", **STATES}, always=True),
         Filter("old", "超过两年", "choice", {"1": "只看超过两年"}, always=True),
+        Filter("day", "截至", "date", hidden=True),
     ),
     sort="-received_at",
 )
@@ -89,10 +91,17 @@ async def fetch(tx: Tx, place: Place, view: View, now: datetime) -> Page:
         "before": now - OLD if view.get("old") else None,
         "after": view.after,
     }
-    rows = await store_deposits.listed(tx, facts, view.sort, view.descending, PAGE + 1)
+    rows = await store_deposits.listed(tx, facts, view.sort, view.descending, view.limit + 1)
     count, amount, balance = await store_deposits.listed_totals(tx, facts)
     told = [{**row, "no": f"YJ{row['id']:06d}", "payer": row["payer"] or ""} for row in rows]
     return DEPOSITS.page(view, told, Totals(count, {"amount_fen": amount, "balance_fen": balance}))
+
+
+async def _exported(tx: Tx, place: Place, view: View) -> Page:
+    return await fetch(tx, place, view, day_of(view))
+
+
+EXPORT = Export(DEPOSITS, "deposit.read", _exported, dated=dated)
 
 
 @router.get("/deposits/{deposit_id}")

@@ -180,3 +180,10 @@ async def test_the_json_says_what_the_pages_say(hub, hub_client, held):
     too_much = {"amount_fen": 300_001, "cost_fen": 300_001, "item": "damage", "reason": "赔偿", "key": "too-much-1"}
     answer = await hub_client.post(f"/api/v1/deposits/{deposit}/deductions", json=too_much)
     assert (answer.status_code, answer.json()["code"]) == (422, "DEDUCTION_EXCEEDS_DEPOSIT")
+
+
+async def test_the_lists_are_taken_as_files(hub_client, held):
+    """UI.md 7: what is filtered, as a file."""
+    for url in ("/wallets.xlsx?purpose=water", "/wallets.xlsx?low=1", "/deposits.xlsx?state=open", "/deposits.xlsx?old=1"):
+        answer = await hub_client.get(url)
+        assert answer.status_code == 200 and answer.content[:2] == b"PK", url
