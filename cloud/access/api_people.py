@@ -225,7 +225,7 @@ async def setting_versions(
     company: Annotated[str | None, Query(max_length=20)] = None,
 ) -> list[dict[str, Any]]:
     async with request.app.state.hub.db.tx(user.scope) as tx:
-        rows = await kept.history(tx, name, await settings.company(tx, company))
+        rows = await settings.versions(tx, name, await settings.company(tx, company))
     return [row | {"set_at": iso(row["set_at"])} for row in rows]
 
 

@@ -15,6 +15,7 @@ from protocols.errors import NotAllowed
 
 log = structlog.get_logger()
 _PAGE = 1000
+_FAULTS = {"missing": "不见了", "hash": "被改过", "link": "接不上前一条", "personal": "里的个人信息被改过", "head": "之后被截断"}
 
 
 async def audit(
@@ -70,7 +71,7 @@ async def verify(tx: Tx, by: str, at: datetime) -> list[AuditFault]:
     faults = {one.chain: one for one in await verify_audit(tx)}
     for head in await store_audit.chains(tx):
         found = faults.get(head["chain"])
-        said = f"{found.seq}: {found.what}" if found else ""
+        said = f"第 {found.seq} 条{_FAULTS.get(found.what, found.what)}" if found else ""
         place = head["company_id"], head["project_id"]
         await store_audit.checked(tx, head["chain"], place, head["seq"], at, by, said)
     if faults:

@@ -250,8 +250,8 @@ async def _me(request: Request, user: Principal, form: Form, *, secret: str = ""
 
 
 def places(where: Place, user: Principal) -> dict[str, str]:
-    """Where a role can be given: '' the group, 'c2' a company, 'p17' a project."""
-    found = {"": "整个集团"} if user.scope.group else {}
+    """Where a role can be given: 'g' the whole group, 'c2' a company, 'p17' a project."""
+    found = {"g": "整个集团"} if user.scope.group else {}
     for company in where.companies:
         found[company.at] = company.name
         found |= {project.at: f"{company.name} · {project.name}" for project in company.projects}
@@ -259,14 +259,16 @@ def places(where: Place, user: Principal) -> dict[str, str]:
 
 
 async def _codes(tx: Tx, at: str) -> tuple[str | None, str | None]:
-    """(company, project) as codes of a place chosen by 'c2', 'p17' or ''."""
+    """(company, project) as codes of a place among `places`. Refused `bad_place`: nobody gets the group by leaving it out."""
+    if at == "g":
+        return None, None
     for company in await org.tree(tx):
         if at == f"c{company['id']}":
             return company["code"], None
         for project in company["projects"]:
             if at == f"p{project['id']}":
                 return None, project["code"]
-    return None, None
+    raise Refused("bad_place", "选一个范围", "no place is chosen", field="place")
 
 
 def _said(one: dict[str, Any]) -> str:

@@ -26,6 +26,13 @@ async def setting(tx: Tx, name: str, company_id: int | None) -> Any:
     raise _none(name)
 
 
+async def versions(tx: Tx, name: str, company_id: int | None) -> list[dict[str, Any]]:
+    """Every version of one place, newest first. NotFound `no_setting`."""
+    if await kept.name(tx, name) is None:
+        raise _none(name)
+    return await kept.history(tx, name, company_id)
+
+
 async def company(tx: Tx, code: str | None) -> int | None:
     """The company of a code; None for the group. NotFound `company_not_found` outside the scope."""
     if code is None:

@@ -17,9 +17,7 @@ PUBLIC = {
     "POST /pay/simulated/notice": "signed by the provider (C-15)",
     "GET /api/v1/d/lanes/{lane}": "a driver without an account (U-12)",
     "POST /api/v1/d/lanes/{lane}/order": "a driver without an account (U-12)",
-    "GET /d/{lane}": "a driver without an account (U-12)",
     "GET /r/{book}/{number}/{code}": "anybody with a receipt in hand checks it (C-09)",
-    "GET /health": "whether the process answers",
 }
 """Routes that nobody has to log in for, and why."""
 

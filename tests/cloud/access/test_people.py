@@ -136,8 +136,10 @@ async def test_the_pages_of_people(hub_client, hub):
     where = made.headers["location"]
     assert "收费员" in (await hub_client.get(where)).text
     assert (await hub_client.post(f"{where}/grant", data={"role": "guard", "place": "p11"})).status_code == 303
-    above = await hub_client.post(f"{where}/grant", data={"role": "hq_admin", "place": ""})
+    above = await hub_client.post(f"{where}/grant", data={"role": "hq_admin", "place": "g"})
     assert above.status_code == 422 and "您不能授予系统管理员" in above.text
+    nowhere = await hub_client.post(f"{where}/grant", data={"role": "guard", "place": ""})
+    assert nowhere.status_code == 422 and "选一个范围" in nowhere.text
     revoke = {"role": "guard", "project": "fq", "company": "hd", "reason": "调岗"}
     assert (await hub_client.post(f"{where}/revoke", data=revoke)).status_code == 303
     assert (await hub_client.post(f"{where}/edit", data={"name": "改了名", "phone": "", "department": ""})).status_code == 303

@@ -1,0 +1,146 @@
+"""Walking every route: own and other people's ids found in the database, bodies made from the schema, what moved meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from tests.support.hub import Admin
+from tests.support.routes import Route
+
+GAP = re.compile(r"\{([^}:]*)(?::[^}]*)?\}")
+PLACES = {1: {"project": 11, "room": 101, "owner": 101}, 2: {"project": 21, "room": 201, "owner": 201}}
+CODES = {1: {"company": "hd"}, 2: {"company": "hb"}}
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+FIRST_ID = 700_000
+"""Ids of what a second company makes begin here, so that they are nobody else's."""
+
+
+def start_ids_apart(admin: Admin) -> None:
+    """From now on every table counts from FIRST_ID."""
+    admin.execute(
+        f"""
+        DO $$ DECLARE s text; BEGIN
+            FOR s IN SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE c.relkind = 'S' AND n.nspname = 'public' LOOP
+                EXECUTE format('ALTER SEQUENCE %s RESTART WITH {FIRST_ID}', s);
+            END LOOP;
+        END $$
+        """
+    )
+
+
+def tables(admin: Admin) -> list[str]:
+    """Every table with rows of companies."""
+    rows = admin.fetch(
+        """
+        SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+        WHERE c.table_schema = 'public' AND c.column_name = 'company_id' AND t.table_type = 'BASE TABLE' ORDER BY 1
+        """
+    )
+    return [str(row[0]) for row in rows]
+
+
+def state_of(admin: Admin, company: int) -> dict[str, str]:
+    """A digest of every table's rows of one company: what differs afterwards was touched."""
+    found = {}
+    for table in tables(admin):
+        rows = admin.fetch(
+            f"SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {table} t WHERE company_id = {company}"
+        )
+        found[table] = str(rows[0][0])
+    return found
+
+
+def ids_of(admin: Admin, company: int, *, apart: bool) -> list[str]:
+    """Ids and names that stand in a company's rows; `apart`: only those that cannot be another company's."""
+    found: dict[str, None] = {}
+    for table in tables(admin):
+        columns = {
+            str(row[0])
+            for row in admin.fetch(
+                f"SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '{table}'"
+            )
+        }
+        for column in ("id", "entry_id"):
+            if column not in columns:
+                continue
+            for row in admin.fetch(f"SELECT {column}::text FROM {table} WHERE company_id = {company} ORDER BY 1 DESC LIMIT 3"):
+                plain = str(row[0])
+                if not apart or not plain.isdigit() or int(plain) >= FIRST_ID or table in ("rooms", "owners", "projects"):
+                    found[plain] = None
+    return list(found)
+
+
+def addresses(route: Route, ids: Sequence[str], company: int) -> Iterator[str]:
+    """The path with ids of a company in its gaps; places are filled by name."""
+    names = GAP.findall(route.path)
+    choices = [_choices(name, ids, company) for name in names]
+    for values in itertools.islice(itertools.product(*choices), 80):
+        path = route.path
+        for value in values:
+            path = GAP.sub(value, path, count=1)
+        yield path
+
+
+def _choices(name: str, ids: Sequence[str], company: int) -> Sequence[str]:
+    known = PLACES[company]
+    return [str(known[name])] if name in known else ids or ["1"]
+
+
+def query_of(company: int) -> dict[str, str]:
+    """What reads are usually asked with."""
+    return {name: str(value) for name, value in PLACES[company].items()} | {"at": f"p{PLACES[company]['project']}"}
+
+
+class Bodies:
+    """JSON bodies that a route's schema accepts, with a company's ids where a field names a place."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._schema = app.openapi()
+
+    def body(self, route: Route, company: int, number: int) -> Any:
+        """`number`: the id in fields that name nothing known. None: the route takes no JSON."""
+        operation = self._schema.get("paths", {}).get(route.path, {}).get(route.method.lower(), {})
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        return None if schema is None else self._value("", schema, company, number)
+
+    def _value(self, name: str, schema: Mapping[str, Any], company: int, number: int) -> Any:
+        if "$ref" in schema:
+            parts = schema["$ref"].removeprefix("#/").split("/")
+            found: Any = self._schema
+            for part in parts:
+                found = found[part]
+            return self._value(name, found, company, number)
+        for kind in ("anyOf", "oneOf", "allOf"):
+            if kind in schema:
+                return self._value(name, schema[kind][0], company, number)
+        if "const" in schema or "enum" in schema:
+            return schema.get("const", schema.get("enum", [None])[0])
+        kind = schema.get("type")
+        if kind == "object":
+            fields = {
+                key: self._value(key, one, company, number)
+                for key, one in schema.get("properties", {}).items()
+                if key in schema.get("required", ()) or key in PLACES[company] or key in CODES[company]
+            }
+            return fields
+        if kind == "array":
+            return [self._value(name, schema.get("items", {}), company, number)]
+        if kind in ("integer", "number"):
+            known = PLACES[company].get(name.removesuffix("_id"), number)
+            return min(max(known, schema.get("minimum", 0)), schema.get("maximum", 2**31 - 1))
+        if kind == "boolean":
+            return True
+        return self._text(name, schema, company)
+
+    def _text(self, name: str, schema: Mapping[str, Any], company: int) -> str:
+        if name in CODES[company]:
+            return CODES[company][name]
+        given = {"date": "2026-11-24", "date-time": "2026-11-24T12:00:00+08:00"}.get(schema.get("format", ""))
+        plain = given or ("2468" if "pin" in name else "walked-1-2-3")
+        return plain[: schema.get("maxLength", 200)].ljust(schema.get("minLength", 0), "x")
