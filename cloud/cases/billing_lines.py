@@ -29,6 +29,7 @@ from cloud.fees.calculator.rules import Proration
 from cloud.fees.calculator.values import plain
 from protocols.errors import Refused
 
+_MOST_LINES = 1200
 _PRORATIONS = tuple(proration.METHODS)
 
 
@@ -162,8 +163,10 @@ def anniversary_end(facts: Facts) -> dict[str, Any]:
     method = cast(Proration, choice({"proration": facts.get("proration", "actual")}, "proration", _PRORATIONS))
     lines: list[Explained] = []
     for period in periods.anniversary(anchor, months):
-        if period.start > last or len(lines) > 1200:
+        if period.start > last:
             break
+        if len(lines) >= _MOST_LINES:
+            raise Refused("bad_count", f"最多算 {_MOST_LINES} 期", "too many periods", field="last_day")
         span = Period(period.start, min(period.to, last + timedelta(days=1)))
         share = proration.shares([span], start=method, end=method, anchor=anchor)[0]
         lines.append(_line(facts, share))

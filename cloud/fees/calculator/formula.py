@@ -232,7 +232,7 @@ def _binary(operator: str, left: Fraction, right: Fraction) -> Fraction:
         return left * right
     if not right:
         raise Refused("division_by_zero", "公式里除数是 0", "division by zero", field="formula")
-    return left / right
+    return Fraction(left, right)
 
 
 _SIGNS = {"*": " × ", "/": " ÷ ", "+": " + ", "-": " − "}

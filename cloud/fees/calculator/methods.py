@@ -88,7 +88,7 @@ def turnover(base_fen: Fen, sales_yuan: Decimal, rate: Decimal) -> Explained:
         f"保底租金 {yuan(base_fen)} 元",
         f"营业额 {plain(sales_yuan)} × {percent(rate)} = {money(part * 100)} 元",
     ]
-    return close(f"取高者 max({yuan(base_fen)}，{money(part * 100)})", max(base / 100, part), facts=facts)
+    return close(f"取高者 max({yuan(base_fen)}，{money(part * 100)})", max(Fraction(base, 100), part), facts=facts)
 
 
 def one_off(quantity: Decimal | int, price: Tag, *, bounds: Bounds = NO_BOUNDS) -> Explained:

@@ -132,7 +132,7 @@ def _priced(version: Version, rules: Priced | Daily, facts: Facts, time: Time, f
     if isinstance(rules, Priced) and per == "year":
         name = "年"
         if rules.year_basis == "months":
-            months, spelled = months / 12, f"{plain(months)}/12" if months.denominator == 1 else f"({spelled})/12"
+            months, spelled = Fraction(months, 12), f"{plain(months)}/12" if months.denominator == 1 else f"({spelled})/12"
     return methods.monthly(
         quantity, tag, months, what=what, unit=unit, factor=factor, bounds=bounds_of(rules), time=name, spelled=spelled
     )

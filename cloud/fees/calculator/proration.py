@@ -59,7 +59,7 @@ def month_shares(
     if method == "thirty":
         return _thirty(days, total == month.days)
     fraction = _ONE if total == month.days else _fraction(month.days, first, last, total, start, end)
-    return [fraction * one / total for one in days]
+    return [Fraction(fraction * one, total) for one in days]
 
 
 def _by_days(length: int, first: int, last: int, start: Proration, end: Proration, *, whole: bool) -> Proration | None:
@@ -161,4 +161,4 @@ def year_part(span: Period, basis: str, start: Proration, end: Proration) -> Fra
         raise Refused("over_new_year", "按自然年计价的一笔不能跨年", "a yearly line stays in its year", field="last_day")
     if basis == "actual_year":
         return Fraction(span.days, year.days)
-    return shares([span], start=start, end=end)[0] / 12
+    return Fraction(shares([span], start=start, end=end)[0], 12)

@@ -203,7 +203,7 @@ def split(
         held = _days_within(previous, current, price.since, end)
         if not held:
             continue
-        part = amount * held / days
+        part = Fraction(amount * held, days)
         said = [*facts, f"{held} 天 ÷ 共 {days} 天，用量 {plain(part)}"] if held != days else list(facts)
         lines.append(metered(part, price.ladder, before=at, factor=factor, bounds=bounds, months=months, facts=said))
         at += part
