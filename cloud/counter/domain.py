@@ -87,7 +87,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A booked receipt. `payer` is None once erased; `prints` counts the papers made so far."""
+    """A booked receipt. `payer` is None where nobody was named or once `erased`; `prints` counts the papers made so far."""
 
     id: int
     book: str
@@ -98,6 +98,12 @@ class Receipt:
     draft: Draft
     payer: str | None = None
     prints: int = 0
+    erased: bool = False
+
+    @property
+    def payer_text(self) -> str:
+        """The payer as pages show him; empty where nobody was named."""
+        return self.payer or ("已删除" if self.erased else "")
 
     @property
     def no(self) -> str:

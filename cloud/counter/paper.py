@@ -93,7 +93,7 @@ def _header(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> float:
     canvas.drawCentredString(_WIDTH / 2, _TOP - 12.2 * mm, "收　据")
     if sheet.print.n > 1:
         _boxed(canvas, f"补打 第 {sheet.print.n - 1} 次")
-    payer = receipt.payer or (_ERASED if draft.kind == "counter" else "—")
+    payer = receipt.payer or (_ERASED if receipt.erased else "—")
     y = _TOP - 19 * mm
     place = "　　".join(part for part in (draft.object, f"{sheet.area} ㎡" if sheet.area else "") if part)
     _fit(canvas, _LEFT, y, f"缴款人：{payer}　　{place}", 10.5, 106 * mm)

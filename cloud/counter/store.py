@@ -195,6 +195,7 @@ async def receipts(tx: Tx, ids: Sequence[int]) -> list[Receipt]:
                r.cashier_name, r.shift_id, r.terminal, r.order_no, r.number, b.code AS book, r.entry_id, e.seq AS entry_seq,
                encode(e.hash, 'hex') AS entry_hash,
                (SELECT p.value FROM ledger_personal p WHERE p.entry_id = r.entry_id AND p.field = 'payer') AS payer,
+               e.body LIKE '%%"personal":{"payer":"%%' AS named,
                (SELECT count(*) FROM receipt_prints p WHERE p.receipt_id = r.id) AS prints
         FROM receipts r JOIN receipt_books b ON b.id = r.book_id JOIN ledger_entries e ON e.id = r.entry_id
         WHERE r.id = ANY(%s) ORDER BY r.id
@@ -250,6 +251,7 @@ def _receipt(row: dict[str, Any], lines: list[ReceiptLine], tenders: list[Tender
         draft,
         row["payer"],
         row["prints"],
+        row["named"] and row["payer"] is None,
     )
 
 
