@@ -47,6 +47,15 @@ def sees_all(principal: Principal, kinds: Iterable[Kind], lent: Iterable[Authori
     return bool(approvers & {*principal.roles, *(one.role for one in lent)})
 
 
+async def waiting_for(tx: Tx, principal: Principal, now: datetime) -> int:
+    """How many requests in scope wait for this person's decision; 99 are as many as more."""
+    assert principal.user_id is not None
+    held = await store.authorities(tx, principal.user_id, business_date(now))
+    where = dict.fromkeys(("kind", "projects", "subject", "requester", "before"))
+    found = await store.listed(tx, {**where, "states": ["waiting"], "now": now}, 99)
+    return sum(not _why_not(one, principal.user_id, held) for one in found)
+
+
 async def cards(tx: Tx, principal: Principal, found: Sequence[Approval], now: datetime) -> list[Card]:
     """The requests as the principal sees them, in their order."""
     assert principal.user_id is not None

@@ -6,6 +6,8 @@ from cloud.access.approvals import Handler, ask, decide, expire_all, get, listed
 from cloud.access.audit import audit, verify_audit
 from cloud.access.domain import Principal
 from cloud.access.domain_approvals import Approval
+from cloud.access.housekeeping import keep_house
+from cloud.access.inbox import waiting_for
 from cloud.access.sessions import Require, log_in, page_user, principal_of, require
 from cloud.access.settings import setting
 from cloud.access.users import create_admin, everything
@@ -23,6 +25,7 @@ __all__ = [
     "everything",
     "expire_all",
     "get",
+    "keep_house",
     "listed",
     "log_in",
     "page_user",
@@ -31,5 +34,6 @@ __all__ = [
     "setting",
     "verify_all",
     "verify_audit",
+    "waiting_for",
     "withdraw",
 ]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cloud.access import service as access
+from cloud.app import menu_counts
 from tests.support.approvals import EAST, ask, person
 from tests.support.hub import NOON, add_person
 
@@ -165,3 +166,13 @@ async def test_the_stream_tells_and_ends_with_the_session(hub_client, waiting, h
     await asyncio.wait_for(task, 5)
     assert "event: gone" in heard.get_nowait()
     assert (await hub_client.get("/approvals")).status_code == 303
+
+
+async def test_the_menu_counts_what_waits_for_this_person(hub_client, waiting, hub):
+    """UI.md 3: work waiting, grey; what has expired or is above one's limit does not count."""
+    await ask(hub, await person(hub, "c2", "cashier"), 9_000_000, key="big", subject="line:77", beneficiary="owner:150")
+    hub.menu_counts = menu_counts(hub)
+    await hub_client.log_in("project_manager", project=11)
+    assert (await hub_client.get("/shell/counts")).json()["/approvals"] == [1, False]
+    await hub_client.log_in("cashier", project=11)
+    assert "/approvals" not in (await hub_client.get("/shell/counts")).json()
