@@ -13,7 +13,7 @@ from cloud.access import api as access_api
 from cloud.access import api_approvals, api_people, pages_approvals, pages_audit, pages_org
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
-from cloud.access.service import audit, page_user, principal_of, require
+from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import pages_owner, pages_search, routes_cash
@@ -21,9 +21,12 @@ from cloud.counter import service as counter
 from cloud.estate.api import estate_router
 from cloud.estate.pages import EXPORT as OWNERS_EXPORT
 from cloud.estate.pages import estate_pages
+from cloud.estate.pages_forms import form_pages
 from cloud.estate.pages_import import import_pages
 from cloud.fees import api as fees_api
+from cloud.fees import api_billing, api_standards
 from cloud.fees import service as fees
+from cloud.fees.store_charged import charged
 from cloud.fleet.api import fleet_router
 from cloud.fleet.link import FleetLink
 from cloud.fleet.service import BoxEvent, Handler, Handlers
@@ -34,12 +37,13 @@ from cloud.parking import api as parking_api
 from cloud.parking import service as parking
 from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
+from cloud.publishing import publish_bills
 from cloud.reports import pages as reports_pages
 from cloud.reports import pages_receipts, pages_sites
 from cloud.shared import exports as shared_exports
 from cloud.shared import http, jobs, pages, people
 from cloud.shared.clock import Clock, SystemClock
-from cloud.shared.console import Counter, shell_router, text_cookie
+from cloud.shared.console import Count, Counter, shell_router, text_cookie
 from cloud.shared.db import Database, Tx
 from cloud.shared.exports import Export, exports_router
 from cloud.shared.hub import Hub
@@ -68,6 +72,8 @@ _ROUTERS = (
     pages_org.router,
     pages_audit.router,
     fees_api.router,
+    api_standards.router,
+    api_billing.router,
     payments_api.router,
     parking_api.router,
     metering_api.router,
@@ -92,7 +98,7 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
     if settings.broker:
         hub.fleet = FleetLink(db, hub.clock, hub.live, settings.broker, settings.keys, event_handlers())
     hub.paid_handlers = paid_handlers(hub.fleet)
-    hub.menu_counts = menu_counts()
+    hub.menu_counts = menu_counts(hub)
     hub.job_runners = job_runners()
     hub.approval_handlers = approval_handlers()
     return hub
@@ -100,7 +106,12 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
 
 def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
     """What runs beside the answering of requests, each until it is cancelled."""
-    found = [hub.live.run(), metering.keep_ahead(hub.db, hub.clock.now), wallets.run(hub.db, hub.clock.now)]
+    found = [
+        hub.live.run(),
+        metering.keep_ahead(hub.db, hub.clock.now),
+        keep_house(hub.db, hub.clock.now),
+        wallets.run(hub.db, hub.clock.now),
+    ]
     found.append(counter.keep_closing(hub.db, hub.clock.now))
     found.append(jobs.work(hub))
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
@@ -114,7 +125,8 @@ def create_app(hub: Hub) -> FastAPI:
     http.install(app)
     app.include_router(exports_router(exports(), page_user, audit))
     shell = (shell_router(page_user), jobs_router(page_user, require), openapi_router(require))
-    estate = (estate_router(require, audit), import_pages(page_user, audit), estate_pages(page_user))
+    forms = form_pages(page_user, audit, charged)
+    estate = (estate_router(require, audit), import_pages(page_user, audit), forms, estate_pages(page_user))
     for one in (*_ROUTERS, router, *estate, fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
@@ -167,12 +179,20 @@ def exports() -> dict[str, Export]:
 
 def job_runners() -> dict[str, jobs.Runner]:
     """kind of a job -> what does it."""
-    return {shared_exports.KIND: shared_exports.runner(exports())}
+    return {
+        shared_exports.KIND: shared_exports.runner(exports()),
+        fees.DRAFT_JOB: fees.draft_runner,
+        fees.PUBLISH_JOB: publish_bills,
+    }
 
 
-def menu_counts() -> dict[str, tuple[str, Counter]]:
+def menu_counts(hub: Hub) -> dict[str, tuple[str, Counter]]:
     """address of a page -> the permission it needs, and what counts how much waits there (UI.md 3)."""
-    return {}
+
+    async def approvals(tx: Tx, user: Any) -> Count:
+        return Count(await waiting_for(tx, user, hub.clock.now()))
+
+    return {"/approvals": ("approval.read", approvals)}
 
 
 async def _book_lane_cash(tx: Tx, events: Sequence[BoxEvent]) -> None:

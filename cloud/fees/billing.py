@@ -48,13 +48,14 @@ async def preview(tx: Tx, project_id: int, assignment_ids: Sequence[int], throug
     return [draft for _, one in await _given(tx, project_id, found) for draft in one.drafts(through)]
 
 
-async def preview_version(tx: Tx, version_id: int, assignment: Assignment, through: date) -> list[Draft]:
-    """The lines a version that is not yet in force would make for one object (promise 0.4)."""
+async def preview_version(tx: Tx, project_id: int, version_id: int, assignment_ids: Sequence[int], through: date) -> list[Draft]:
+    """The lines that would be billed if a version were in force already (promise 0.4). NotFound `version_not_found`."""
     version = await store_standards.version(tx, version_id)
-    if version is None:
+    if version is None or version.project_id != project_id:
         raise NotFound("version_not_found", "没有这个版本", f"no version {version_id}", field="version")
-    ((_, one),) = await _given(tx, version.project_id, [assignment], extra=version)
-    return one.drafts(through)
+    found = await store_standards.assignments(tx, project_id, ids=list(assignment_ids))
+    given = await _given(tx, project_id, found, extra=version)
+    return [draft for _, one in given for draft in one.drafts(through)]
 
 
 async def start_run(tx: Tx, project_id: int, *, title: str, through: date, at: datetime, by: str) -> int:

@@ -22,6 +22,9 @@ from cloud.fees.billing import (
 )
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
+from cloud.fees.running import DRAFT as DRAFT_JOB
+from cloud.fees.running import PUBLISH as PUBLISH_JOB
+from cloud.fees.running import draft_runner, start_billing, start_publishing
 from cloud.fees.settling import (
     discount,
     dispute,
@@ -45,10 +48,14 @@ from cloud.fees.standards import (
     assignments,
     draft_version,
     end_assignment,
+    get_standard,
     publish,
     publish_approved,
+    standards,
     terms,
+    versions,
 )
+from cloud.fees.store_billing import Run
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, Refused
@@ -59,7 +66,9 @@ __all__ = [
     "ADJUST",
     "BACKDATE",
     "CATEGORIES",
+    "DRAFT_JOB",
     "PUBLISH",
+    "PUBLISH_JOB",
     "WAIVER",
     "Assignment",
     "Billed",
@@ -69,6 +78,7 @@ __all__ = [
     "NamedTerm",
     "NewAssignment",
     "NewLine",
+    "Run",
     "Share",
     "Standard",
     "Version",
@@ -88,12 +98,14 @@ __all__ = [
     "billing_faults",
     "discount",
     "dispute",
+    "draft_runner",
     "draft_version",
     "drop_run",
     "end_assignment",
     "end_dispute",
     "explain_again",
     "finish_run",
+    "get_standard",
     "lock_lines",
     "open_lines",
     "open_lines_of_payer",
@@ -103,14 +115,18 @@ __all__ = [
     "publish",
     "publish_approved",
     "publish_run",
+    "put_items",
     "run",
     "runs",
-    "put_items",
     "settle",
     "settling_faults",
+    "standards",
+    "start_billing",
+    "start_publishing",
     "start_run",
     "terms",
     "unsettle",
+    "versions",
     "waive",
     "waiver_approved",
 ]

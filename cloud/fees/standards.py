@@ -10,7 +10,7 @@ from cloud.access.service import Approval, Principal, ask
 from cloud.fees import store, store_standards
 from cloud.fees.calculator.rules import canonical, parse_rules
 from cloud.fees.calculator.term import parse_term
-from cloud.fees.domain_standards import Assignment, NamedTerm, NewAssignment, Version
+from cloud.fees.domain_standards import Assignment, NamedTerm, NewAssignment, Standard, Version
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 from protocols.time import business_date
@@ -52,6 +52,24 @@ async def add_standard(tx: Tx, project_id: int, *, item: str, code: str, name: s
     return known.id
 
 
+async def get_standard(tx: Tx, standard_id: int) -> Standard:
+    """NotFound `standard_not_found`, also outside the scope."""
+    found = await store_standards.standard(tx, standard_id)
+    if found is None:
+        raise NotFound("standard_not_found", "没有这个收费标准", f"no standard {standard_id}", field="standard")
+    return found
+
+
+async def standards(tx: Tx, project_id: int) -> list[Standard]:
+    """A project's standards, in the order their items print."""
+    return await store_standards.standards(tx, project_id)
+
+
+async def versions(tx: Tx, project_id: int) -> list[Version]:
+    """All versions of a project's standards, drafts too, by standard and day."""
+    return await store_standards.versions(tx, project_id)
+
+
 async def draft_version(
     tx: Tx,
     standard_id: int,
@@ -67,9 +85,7 @@ async def draft_version(
 
     NotFound `standard_not_found`, `term_not_found`; Refused for rules that leave something open (Q-09), `no_reason`.
     """
-    found = await store_standards.standard(tx, standard_id)
-    if found is None:
-        raise NotFound("standard_not_found", "没有这个收费标准", f"no standard {standard_id}", field="standard")
+    found = await get_standard(tx, standard_id)
     place = await store.place(tx, found.project_id)
     if place is None or all(term.id != term_id for term in await store_standards.terms(tx, place[0])):
         raise NotFound("term_not_found", "没有这个缴费期限", f"no term {term_id}", field="term")
@@ -134,9 +150,7 @@ async def assign(tx: Tx, standard_id: int, new: Sequence[NewAssignment], *, at: 
 
     NotFound `standard_not_found`; Refused `bad_days`; Conflict `overlap` naming object and dates of what is there.
     """
-    standard = await store_standards.standard(tx, standard_id)
-    if standard is None:
-        raise NotFound("standard_not_found", "没有这个收费标准", f"no standard {standard_id}", field="standard")
+    standard = await get_standard(tx, standard_id)
     seen: dict[str, list[tuple[date, date]]] = {}
     for one in new:
         end = one.to_day or date.max

@@ -62,14 +62,22 @@ _COLUMNS = (
 )
 
 
-async def start(tx: Tx, batch: int, project_id: int, title: str, through: date, at: datetime, by: str) -> None:
+async def start(
+    tx: Tx, batch: int, project_id: int, title: str, through: date, at: datetime, by: str, job: int | None = None
+) -> None:
     await tx.execute(
         """
-        INSERT INTO billing_runs (batch, company_id, project_id, title, through, state, at, by)
-        SELECT %s, company_id, id, %s, %s, 'running', %s, %s FROM projects WHERE id = %s
+        INSERT INTO billing_runs (batch, job_id, company_id, project_id, title, through, state, at, by)
+        SELECT %s, %s, company_id, id, %s, %s, 'running', %s, %s FROM projects WHERE id = %s
         """,
-        (batch, title, through, at, by, project_id),
+        (batch, job, title, through, at, by, project_id),
     )
+
+
+async def of_job(tx: Tx, job: int) -> int | None:
+    """The batch a job began."""
+    row = await tx.fetch_one("SELECT batch FROM billing_runs WHERE job_id = %s", (job,))
+    return None if row is None else int(row["batch"])
 
 
 async def run(tx: Tx, batch: int, *, lock: bool = False) -> Run | None:

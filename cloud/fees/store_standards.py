@@ -181,6 +181,12 @@ async def assignments(
     return [Assignment(**row) for row in rows]
 
 
+async def count_assignments(tx: Tx, project_id: int) -> int:
+    row = await tx.fetch_one("SELECT count(*) AS n FROM fee_assignments WHERE project_id = %s", (project_id,))
+    assert row is not None
+    return int(row["n"])
+
+
 async def assignments_of_room(tx: Tx, room_id: int) -> list[Assignment]:
     rows = await tx.fetch_all(_ASSIGNMENT + " WHERE a.room_id = %s ORDER BY i.print_order, a.from_day", (room_id,))
     return [Assignment(**row) for row in rows]

@@ -63,6 +63,7 @@ create unique index charge_disputes_one on charge_disputes (line_id) where to_da
 -- A run that makes bills: its lines are drafts until it is published, whole.
 create table billing_runs (
     batch bigint primary key,
+    job_id bigint unique,
     company_id int not null,
     project_id int not null references projects (id),
     title text not null,
