@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
 
-from cloud.shared import people
+from cloud.shared import people, store_jobs
 from cloud.shared.db import Scope, Tx
 from cloud.shared.forms import Form
+from cloud.shared.pages import short
 from protocols.errors import GatehouseError, Refused
+from protocols.time import civil
 
 log = structlog.get_logger()
 _YEAR = 365 * 86400
+_FRESH = {"cache-control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class User(Protocol):
     def scope(self) -> Scope: ...
     @property
     def permissions(self) -> Any: ...
+
+
+FormName = Annotated[str, Query(min_length=1, max_length=120)]
+
+
+class Typing(BaseModel):
+    """A form by its name, and what stands in its fields."""
+
+    form: Annotated[str, Field(min_length=1, max_length=120)]
+    typed: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=80)] = {}
 
 
 def inside(target: str, usual: str = "/") -> str:
@@ -76,11 +90,41 @@ def shell_router(page_user: Callable[[str | None], Any]) -> APIRouter:
         text_cookie(answer, size)
         return answer
 
+    @router.get("/prefs/draft")
+    async def draft(
+        request: Request, user: Any = anybody, form: Annotated[str, Query(min_length=1, max_length=120)] = "-"
+    ) -> JSONResponse:
+        """What was typed into a form and not sent: {typed, at}, both null when there is nothing (UI.md 8)."""
+        hub = request.app.state.hub
+        now = hub.clock.now()
+        async with hub.db.tx(user.scope) as tx:
+            found = await people.draft(tx, user, form, now)
+        typed, at = found if found is not None else (None, None)
+        return JSONResponse({"typed": typed, "at": short(at, civil(now).date()) if at else None}, headers=_FRESH)
+
+    @router.post("/prefs/draft")
+    async def keep(request: Request, asked: Typing, user: Any = anybody) -> Response:
+        hub = request.app.state.hub
+        async with hub.db.tx(user.scope) as tx:
+            await people.save_draft(tx, user, asked.form, asked.typed, hub.clock.now())
+        return Response(status_code=204)
+
+    @router.post("/prefs/draft/drop")
+    async def drop(request: Request, asked: Typing, user: Any = anybody) -> Response:
+        async with request.app.state.hub.db.tx(user.scope) as tx:
+            await people.drop_draft(tx, user, asked.form)
+        return Response(status_code=204)
+
     @router.get("/shell/counts")
     async def counts(request: Request, user: Any = anybody) -> JSONResponse:
         """address -> [how much, whether red]; what is nothing is left out."""
         hub = request.app.state.hub
         found: dict[str, list[object]] = {}
+        if user.user_id is not None:
+            async with hub.db.tx(user.scope) as tx:
+                ended = await store_jobs.untold(tx, user.user_id)
+            if ended:
+                found["/jobs"] = [ended, False]
         for url, count in _for(hub.menu_counts, user).items():
             try:
                 async with hub.db.tx(user.scope) as tx:
@@ -90,7 +134,7 @@ def shell_router(page_user: Callable[[str | None], Any]) -> APIRouter:
                 continue
             if one.n:
                 found[url] = [one.n, one.red]
-        return JSONResponse(found, headers={"cache-control": "no-store"})
+        return JSONResponse(found, headers=_FRESH)
 
     return router
 

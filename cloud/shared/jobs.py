@@ -33,7 +33,7 @@ import procrastinate
 import structlog
 from procrastinate.exceptions import ConnectorException
 
-from cloud.shared import store_jobs, store_once, store_people
+from cloud.shared import people, store_jobs, store_once, store_people
 from cloud.shared.db import Scope, Tx
 from cloud.shared.hub import Hub
 from protocols.errors import Conflict, GatehouseError, NotFound, Retry, Stop
@@ -47,7 +47,7 @@ DEAD_SECONDS = 12.0
 SWEEP_SECONDS = 5.0
 AT_ONCE = 2
 TRIES = 10
-FILE_DAYS, DRAFT_DAYS, KEY_DAYS = 7, 14, 10
+FILE_DAYS, KEY_DAYS = 7, 10
 _MOST_FAILURES = 2000
 _SAME = ("id", "kind", "company_id", "project_id", "title", "payload", "user_id", "state", "done", "total", "failures", "result")
 
@@ -292,6 +292,6 @@ async def _sweep(hub: Hub, app: procrastinate.App) -> None:
                 await _defer(tx, job_id)
             now = hub.clock.now()
             await store_jobs.drop_old_files(tx, now - timedelta(days=FILE_DAYS))
-            await store_people.drop_old_drafts(tx, now - timedelta(days=DRAFT_DAYS))
+            await store_people.drop_old_drafts(tx, now - people.DRAFTS)
             await store_once.drop_old(tx, now - timedelta(days=KEY_DAYS))
         await asyncio.sleep(SWEEP_SECONDS)

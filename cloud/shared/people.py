@@ -1,12 +1,15 @@
-"""What users keep for themselves: chosen columns of a list, kept conditions, size of text (UI.md 7, 15)."""
+"""What users keep for themselves: chosen columns of a list, kept conditions, size of text, drafts (UI.md 7, 8, 15)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from cloud.shared import store_people
 from cloud.shared.db import Tx
 
+DRAFTS = timedelta(days=14)
 TEXT_COOKIE = "gh_text"
 TEXT_SIZES = {"": "标准", "l": "大", "xl": "特大"}
 
@@ -35,6 +38,25 @@ async def text_size(tx: Tx, user: Known) -> str:
 
 async def set_text_size(tx: Tx, user: Known, size: str) -> None:
     await _keep(tx, user, "text", size or None)
+
+
+async def draft(tx: Tx, user: Known, form: str, now: datetime) -> tuple[dict[str, str], datetime] | None:
+    """What somebody typed into a form and did not send in the last 14 days, and when it was kept."""
+    if user.user_id is None:
+        return None
+    row = await store_people.draft(tx, user.user_id, form, now - DRAFTS)
+    return None if row is None else (row["typed"], row["saved_at"])
+
+
+async def save_draft(tx: Tx, user: Known, form: str, typed: Mapping[str, str], now: datetime) -> None:
+    """Secrets never come here: the page leaves out passwords and the session's token."""
+    if user.user_id is not None:
+        await store_people.save_draft(tx, user.user_id, form, typed, now)
+
+
+async def drop_draft(tx: Tx, user: Known, form: str) -> None:
+    if user.user_id is not None:
+        await store_people.drop_draft(tx, user.user_id, form)
 
 
 async def _kept(tx: Tx, user: Known, name: str) -> Any:

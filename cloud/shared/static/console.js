@@ -103,17 +103,37 @@
   const wrong = document.querySelector("main [aria-invalid=true]");
   if (wrong) (wrong.matches("fieldset") ? wrong.querySelector("input") : wrong).focus();
 
-  // How much waits behind the menu's entries; asked after the page, so that no page waits for it.
+  // How much waits behind the menu's entries, and the bell of jobs that have ended; asked after the page, so that no page waits for it,
+  // and again each half minute while it is looked at.
   const counted = all("[data-count]");
-  if (counted.length) fetch("/shell/counts", { headers: { accept: "application/json" }, credentials: "same-origin" })
-    .then((answer) => (answer.ok ? answer.json() : {}))
-    .then((found) => counted.forEach((one) => {
-      const count = found[one.dataset.count];
-      if (!count) return;
-      one.textContent = count[0];
-      one.classList.toggle("q", !count[1]);
-      one.hidden = false;
-    })).catch(() => {});
+  let ended = null;
+  const counts = () => fetch("/shell/counts", { headers: { accept: "application/json" }, credentials: "same-origin", redirect: "manual" })
+    .then((answer) => (answer.ok ? answer.json() : null))
+    .then((found) => {
+      if (!found) return;
+      counted.forEach((one) => {
+        const count = found[one.dataset.count];
+        one.hidden = !count;
+        one.textContent = count ? count[0] : "";
+        one.classList.toggle("q", !!count && !count[1]);
+      });
+      const now = found["/jobs"] ? found["/jobs"][0] : 0;
+      if (ended !== null && now > ended) rung();
+      ended = now;
+    }).catch(() => {});
+  function rung() {
+    const strip = document.createElement("a");
+    strip.className = "rung";
+    strip.href = "/jobs";
+    strip.setAttribute("role", "status");
+    strip.textContent = "后台任务做完了，点这里看";
+    document.body.append(strip);
+    setTimeout(() => strip.remove(), 12000);
+  }
+  if (counted.length) {
+    counts();
+    setInterval(() => { if (!document.hidden) counts(); }, 30000);
+  }
 
   // Order of columns: drag, or Alt and arrows on a focused box.
   all("[data-sortable]").forEach((list) => {
@@ -135,6 +155,76 @@
       if (event.key === "ArrowUp" && one.previousElementSibling) list.insertBefore(one, one.previousElementSibling);
       if (event.key === "ArrowDown" && one.nextElementSibling) list.insertBefore(one.nextElementSibling, one);
       event.target.focus();
+    });
+  });
+
+  // Drafts (UI.md 8): <form data-draft="fees.edit:17"> is kept on the server every 5 s, and here when it is sent, so that nothing typed
+  // is lost with the session; the next visit puts it back and says so. A form that was sent and taken forgets it.
+  const SENT = "gatehouse:sent";
+  if (location.pathname === "/login") sessionStorage.removeItem(SENT);
+  const token = (form) => { const field = form.querySelector("[name=csrf]"); return field ? field.value : ""; };
+  const kept = (form) => {
+    const found = {};
+    all("input, select, textarea", form).forEach((one) => {
+      if (!one.name || one.name === "csrf" || ["password", "file", "submit", "button"].includes(one.type)) return;
+      if ((one.type === "checkbox" || one.type === "radio") && !one.checked) { if (!(one.name in found)) found[one.name] = ""; return; }
+      found[one.name] = one.value;
+    });
+    return found;
+  };
+  const put = (form, typed) => all("input, select, textarea", form).forEach((one) => {
+    if (!(one.name in typed) || one.name === "csrf" || one.type === "password" || one.type === "file") return;
+    if (one.type === "checkbox" || one.type === "radio") one.checked = typed[one.name] === one.value;
+    else one.value = typed[one.name];
+    one.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  const tell = (form, path, more) => fetch(path, { method: "POST", credentials: "same-origin", redirect: "manual",
+    headers: { "x-csrf-token": token(form), "content-type": "application/json" }, body: JSON.stringify({ form: form.dataset.draft, ...more }) });
+  const forms = all("form[data-draft]");
+  const sent = sessionStorage.getItem(SENT);
+  if (sent && !document.querySelector("main [aria-invalid=true], main [data-errors]") && location.pathname !== "/login") {
+    sessionStorage.removeItem(SENT);
+    const mark = JSON.parse(sent);
+    if (document.querySelector(".gh-app")) {
+      sessionStorage.removeItem(`gatehouse:${mark.form}`);
+      fetch("/prefs/draft/drop", { method: "POST", credentials: "same-origin", redirect: "manual",
+        headers: { "x-csrf-token": mark.csrf, "content-type": "application/json" }, body: JSON.stringify({ form: mark.form }) }).catch(() => {});
+    }
+  }
+  forms.forEach((form) => {
+    const name = form.dataset.draft, store = `gatehouse:${name}`;
+    let last = JSON.stringify(kept(form)), started = last;
+    const restore = (typed, when) => {
+      if (!typed || JSON.stringify({ ...kept(form), ...typed }) === last) return;
+      put(form, typed);
+      last = JSON.stringify(kept(form));
+      const note = document.createElement("div"), drop = document.createElement("button");
+      note.className = "note wait sm f";
+      note.setAttribute("role", "status");
+      note.append(when ? `上次填到一半（${when}），已放回。` : "刚才没送出去的内容已放回，可以接着填。", drop);
+      drop.type = "button"; drop.className = "linkbtn"; drop.textContent = "不要了";
+      drop.addEventListener("click", () => {
+        put(form, JSON.parse(started)); last = started; note.remove();
+        sessionStorage.removeItem(store);
+        tell(form, "/prefs/draft/drop", {}).catch(() => {});
+      });
+      form.prepend(note);
+    };
+    const local = sessionStorage.getItem(store);
+    if (!form.querySelector("[aria-invalid=true], [data-errors]")) {
+      if (local) restore(JSON.parse(local), "");
+      else fetch(`/prefs/draft?form=${encodeURIComponent(name)}`, { credentials: "same-origin", redirect: "manual" })
+        .then((answer) => (answer.ok ? answer.json() : null))
+        .then((found) => { if (found && found.typed && JSON.stringify(kept(form)) === started) restore(found.typed, found.at); }).catch(() => {});
+    }
+    setInterval(() => {
+      const now = JSON.stringify(kept(form));
+      if (now === last || form.dataset.sent) return;
+      tell(form, "/prefs/draft", { typed: JSON.parse(now) }).then((answer) => { if (answer.ok) last = now; }).catch(() => {});
+    }, Number(form.dataset.every || 5000));
+    form.addEventListener("submit", () => {
+      sessionStorage.setItem(store, JSON.stringify(kept(form)));
+      sessionStorage.setItem(SENT, JSON.stringify({ form: name, csrf: token(form) }));
     });
   });
 })();
