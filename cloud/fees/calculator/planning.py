@@ -109,6 +109,24 @@ def term_change_day(charged_to: date | None, begins: date, wanted: date) -> date
     return wanted
 
 
+def top_up(paid: Sequence[Draft], now: Sequence[Draft], rules: Recurring) -> list[tuple[Draft, Fen]]:
+    """(line paid ahead, what a later price makes of it more or less) (T-07, Q-47): nothing where the standard keeps the price.
+
+    now  the same periods planned anew with the later version; Refused `not_covered` when a line is missing there
+    """
+    if rules.on_price_change == "keep":
+        return []
+    found = []
+    for line in paid:
+        pieces = [one for one in now if line.start <= one.start and one.to <= line.to]
+        if sum((one.to - one.start).days for one in pieces) != (line.to - line.start).days:
+            raise Refused("not_covered", f"{line.start} 起的一期没有重算", "a paid line is not planned anew", field="now")
+        difference = sum(one.fen for one in pieces) - line.fen
+        if difference:
+            found.append((line, difference))
+    return found
+
+
 def _stretches(assignment: Assignment) -> Iterator[tuple[Term, Period]]:
     """Each term with the days it governs."""
     if not assignment.terms or assignment.terms[0][0] > assignment.begins:

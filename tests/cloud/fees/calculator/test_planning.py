@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.fees.calculator.periods import Period
-from cloud.fees.calculator.planning import Assignment, plan, term_change_day
+from cloud.fees.calculator.planning import Assignment, plan, term_change_day, top_up
 from cloud.fees.calculator.pricing import Facts, Version
-from cloud.fees.calculator.rules import parse_rules
+from cloud.fees.calculator.rules import Area, parse_rules
 from cloud.fees.calculator.term import parse_term
 from protocols.errors import Refused
 
@@ -211,3 +211,17 @@ def test_what_is_missing_stops_the_room_with_its_name(versions, facts, code):
     """F-06, Q-06: never silently 0."""
     with pytest.raises(Refused, match=code):
         plan(assigned(date(2025, 1, 1)), versions, facts, date(2025, 1, 1))
+
+
+def test_a_later_price_tops_up_what_was_paid_ahead_only_where_the_standard_says_so():
+    """T-07, Q-47: from 16 April 2.20 instead of 2.00; April's half costs 10 yuan more, May 20; March stays."""
+    assignment = assigned(date(2025, 3, 1))
+    paid = planned(assignment, date(2025, 5, 1))
+    now = planned(assignment, date(2025, 5, 1), (date(2025, 4, 16), "2.20"))
+    found = top_up(paid, now, area(on_price_change="top_up"))
+    assert [(line.start, fen) for line, fen in found] == [(date(2025, 4, 1), 1000), (date(2025, 5, 1), 2000)]
+    cheaper = planned(assignment, date(2025, 5, 1), (date(2025, 5, 1), "1.90"))
+    assert [fen for _, fen in top_up(paid, cheaper, area(on_price_change="top_up"))] == [-1000]
+    assert top_up(paid, now, area()) == []
+    with pytest.raises(Refused, match="not_covered"):
+        top_up(paid, now[:-1], area(on_price_change="top_up"))
