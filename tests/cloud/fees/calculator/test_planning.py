@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cloud.fees.calculator.periods import Period
 from cloud.fees.calculator.planning import Assignment, plan, term_change_day, top_up
 from cloud.fees.calculator.pricing import Facts, Version
-from cloud.fees.calculator.rules import Area, parse_rules
+from cloud.fees.calculator.rules import parse_rules
 from cloud.fees.calculator.term import parse_term
 from protocols.errors import Refused
 
