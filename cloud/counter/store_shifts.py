@@ -226,6 +226,12 @@ async def last_count(tx: Tx, project_id: int, ref: str) -> Count | None:
     )
 
 
+async def last_of(tx: Tx, user_id: int) -> int | None:
+    """The newest count of a person's shifts."""
+    row = await tx.fetch_one("SELECT id FROM cash_counts WHERE holder_id = %s ORDER BY id DESC LIMIT 1", (user_id,))
+    return None if row is None else int(row["id"])
+
+
 async def count_by_key(tx: Tx, project_id: int, key: str) -> Count | None:
     return _count(await tx.fetch_one(_COUNT + " WHERE c.project_id = %s AND c.request_key = %s", (project_id, key)))
 

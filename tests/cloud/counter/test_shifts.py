@@ -75,7 +75,9 @@ async def test_a_large_difference_is_carried_out_when_it_is_approved_and_not_by_
         assert (await shifts.count_of(tx, answer.json()["id"])).explained == "posted"
 
 
-PAGES: tuple[str, ...] = ()
+PAGES = (
+    "/shift", "/shifts?at=p11", "/deposit-slips?at=p11", "/api/v1/counter/closes?project=11", "/api/v1/counter/slips?project=11",
+)  # fmt: skip
 """What else shows a cashier's shift."""
 
 
@@ -258,3 +260,50 @@ async def test_what_is_moved_after_the_day_was_closed_belongs_to_the_next(money_
 
 def _cashier() -> counter.Person:
     return counter.Person(1, "0201", "收费员1")
+
+
+async def test_a_shift_is_closed_and_handed_over_on_the_pages(hub, hub_client):
+    """UI.md 4: count, reason, hand-over, receipt by another person, day close, deposit slip; figures only after the count."""
+    cashier = await hub_client.log_in("cashier", project=11)
+    opened = await takes(hub.db, 30_300, user=cashier, number="cashier-11")
+    assert "点完了" in (await hub_client.get("/shift")).text
+    form = {"csrf": hub_client.headers["x-csrf-token"], "key": "page-count-1", "drawer": f"s{opened.id}"}
+    wrong = await hub_client.post("/shift/count", data=form | {"n10000": "五"})
+    assert (wrong.status_code, "303.00" in wrong.text, "五" in wrong.text) == (422, False, True)
+    done = await hub_client.post("/shift/count", data=form | {"n10000": "5", "n100": "1"})
+    there = done.headers["location"]
+    shown = (await hub_client.get(there)).text
+    assert "503.00" in shown and "短款" in shown
+    await hub_client.post(f"{there}/variance", data=form | {"reason": "少找回"})
+    await hub_client.post(f"{there}/handover", data=form | {"float": "200.00"})
+    manager = hub_client.another()
+    await manager.log_in("project_manager", project=11)
+    page = (await manager.get("/shifts?at=p11")).text
+    link = page.split("/shifts/handovers/")[1].split('"')[0]
+    sent = {"csrf": manager.headers["x-csrf-token"], "amount": "301.00", "float": "200.00"}
+    assert (await manager.get(f"/shifts/handovers/{link}")).status_code == 200
+    assert (await manager.post(f"/shifts/handovers/{link}", data=sent | {"amount": "300.00"})).status_code == 422
+    assert (await manager.post(f"/shifts/handovers/{link}", data=sent)).headers["location"] == "/shifts?done=received"
+    day = form | {"project": "11", "day": "2026-11-24", "key": "page-close-1"}
+    closed = await hub_client.post("/shifts/close?at=p11", data=day)
+    assert closed.status_code == 303
+    finance = hub_client.another()
+    await finance.log_in("hq_finance")
+    body = {"company": "hd", "code": "icbc-0417", "bank": "示例银行", "tail": "0417", "holder": "华东公司"}
+    account = (await finance.post("/api/v1/counter/bank-accounts", json=body)).json()["id"]
+    slip = {"csrf": sent["csrf"], "key": "page-slip-01", "project": "11", "account": str(account), "day": "2026-11-24"}
+    assert (await manager.post("/deposit-slips?at=p11", data=slip)).status_code == 303
+    statement = "交易日期,收入金额,摘要,流水号\n2026-11-25,301.00,现金,S1".encode()
+    token = finance.headers["x-csrf-token"]
+    files = {"file": ("11.csv", statement, "text/csv")}
+    done = await finance.post("/deposit-slips/statement", data={"csrf": token, "account": str(account)}, files=files)
+    assert done.headers["location"] == "/deposit-slips?done=imported"
+    page = (await finance.get("/deposit-slips")).text
+    where = page.split("/deposit-slips/")[1].split("/arrival")[0]
+    line_id = page.split('name="line" value="')[1].split('"')[0]
+    await finance.post(f"/deposit-slips/{where}/arrival", data={"csrf": token, "line": line_id})
+    assert "到账" in (await finance.get("/deposit-slips")).text
+    paper = await finance.get(f"/api/v1/counter/slips/{where}.pdf")
+    assert paper.content.startswith(b"%PDF")
+    async with hub.db.tx(EAST) as tx:
+        assert await balance(tx, "bank", "bank:icbc-0417") == 30_100
