@@ -23,6 +23,7 @@ CHANNEL = "gatehouse"
 GAP = '{"topic":"gap"}'
 _WAITING, _BATCH = 10_000, 100
 _AGAIN_SECONDS = (0.1, 0.5, 1.0, 2.0)
+_BREATH_SECONDS = 0.01
 _LAST_WORDS_SECONDS = 2.0
 
 
@@ -88,3 +89,5 @@ class Teller:
         await connection.execute(sql.SQL(store.TELL_ALL).format(sql.SQL(", ").join(parts)))
         if self._words[: len(batch)] == batch:
             del self._words[: len(batch)]
+        # A word that stands alone goes at once; those of a busy moment go together.
+        await asyncio.sleep(_BREATH_SECONDS)

@@ -21,7 +21,7 @@ from cloud.fees import service as fees
 from cloud.shared.db import Database, Scope, Tx
 from protocols.time import SHANGHAI
 from tests.bench import recorded
-from tests.bench.harness import Bench, Bound, Figure, Row
+from tests.bench.harness import Bench, Bound, Figure, Row, median, percentile
 from tests.bench.http import Browser
 from tests.bench.places import Postgres, hub_process, pgbench
 from tests.support.hub import PASSWORD, Admin, add_person, make_hub
@@ -29,6 +29,8 @@ from tests.support.money import ITEMS
 
 TITLE = "hub: postings/s at 8 clients"
 PROCESS, HTTP = f"{TITLE}, in process, of the same SQL under pgbench", f"{TITLE}, over HTTP, of the same"
+CROWD = "hub: 50 payments at once at two counters of one project, p95"
+AT_ONCE = 50
 CLIENTS, ROOMS, FIRST_PROJECT = 8, 100, 101
 WARM_UP = 10
 FEE_FEN = 22_500
@@ -202,4 +204,42 @@ def _under_pgbench(postgres: Postgres, database: str, folder: Path, script: str,
     return float(found[1])
 
 
-ROWS = (Row("postings", (PROCESS, HTTP), postings),)
+def crowd(at: Bench) -> list[Figure]:
+    """N-03: everybody pays at the same moment."""
+    with at.postgres.database("money_hub") as database:
+        Admin(at.postgres.superuser(database)).execute(WORLD)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            took = runner.run(_all_at_once(at.postgres, database, at.much(10, 2)))
+    note = f"{AT_ONCE} payments at two counters of one project, {len(took) // AT_ONCE} times; median {median(took):.0f} ms"
+    return [Figure(CROWD, percentile(took, 0.95), "ms", Bound(400), note)]
+
+
+async def _all_at_once(postgres: Postgres, database: str, times: int) -> list[float]:
+    """ms of each payment from the click on; each got its own number, without a gap."""
+    db = await Database.open(postgres.app(database))
+    scope = Scope(frozenset({1}), frozenset({FIRST_PROJECT}))
+    windows = [Window(FIRST_PROJECT, counter.Person(9_500 + n, f"95{n:02d}", f"收费员{n}"), f"窗口 {n}") for n in range(2)]
+    async with db.tx(scope) as tx:
+        lines = await bill(tx, FIRST_PROJECT, AT_ONCE * times)
+        for number, window in enumerate(windows):
+            window.shift = (await counter.open_shift(tx, **window.opened)).id
+            window.lines = lines[number::2]
+    took: list[float] = []
+    numbers: set[int] = set()
+
+    async def pay(window: Window) -> None:
+        began = time.perf_counter()
+        async with db.tx(scope) as tx:
+            receipt = await counter.collect(tx, window.next(), window.person, datetime.now(SHANGHAI))
+        took.append((time.perf_counter() - began) * 1000)
+        numbers.add(receipt.number)
+
+    for _ in range(times):
+        await asyncio.gather(*(pay(windows[number % 2]) for number in range(AT_ONCE)))
+    await db.close()
+    if numbers != set(range(1, AT_ONCE * times + 1)):
+        raise RuntimeError("receipt numbers have gaps")
+    return took
+
+
+ROWS = (Row("postings", (PROCESS, HTTP), postings), Row("crowd", (CROWD,), crowd))
