@@ -30,6 +30,11 @@ async def owner_records(tx: Tx, owner_ids: Sequence[int]) -> list[OwnerRecord]:
     return await store_owners.owners(tx, owner_ids)
 
 
+async def owner_by_number(tx: Tx, project_id: int, number: str) -> OwnerRecord | None:
+    """None when the project has no such number."""
+    return await store_owners.by_number(tx, project_id, number.strip())
+
+
 async def add_owner(
     tx: Tx, keys: IdentityKeys, project_id: int, values: OwnerValues, *, source: str = "entered", by: str, at: datetime
 ) -> int:

@@ -105,7 +105,7 @@ def estate_pages(page_user: Guard) -> APIRouter:
             may_write="room.write" in may and "owner.write" in may,
         )
 
-    @router.get("/rooms/{room_id}")
+    @router.get("/rooms/{room_id:int}")
     async def room(request: Request, room_id: int, user: Annotated[Any, reader]) -> Response:
         """A room: its record, its people and payers by date, what it was and became."""
         hub = request.app.state.hub

@@ -19,7 +19,8 @@ _FROM = """
 _ROWS = (
     """
     SELECT r.id, r.project_id, r.code, r.unit, r.floor, r.area, r.inside_area, r.use, r.status,
-           r.status_since AS since, r.charge_from, r.payer_id AS owner_id, o.name AS owner, coalesce(o.phone, '') AS phone, coalesce(o.number, '') AS number,
+           r.status_since AS since, r.charge_from, r.payer_id AS owner_id, o.name AS owner,
+           coalesce(o.phone, '') AS phone, coalesce(o.number, '') AS number,
            coalesce((SELECT b.code FROM buildings b WHERE b.id = r.building_id), '') AS building,
            coalesce((SELECT array_agg(v.plate ORDER BY v.plate) FROM vehicles v WHERE v.room_id = r.id), '{}') AS plates
     """

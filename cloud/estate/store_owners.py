@@ -49,6 +49,11 @@ async def number_taken(tx: Tx, project_id: int, number: str, but: int | None) ->
     return row is not None
 
 
+async def by_number(tx: Tx, project_id: int, number: str) -> OwnerRecord | None:
+    row = await tx.fetch_one(_SELECT + " WHERE o.project_id = %s AND o.number = %s", (project_id, number))
+    return None if row is None else _owner(row)
+
+
 async def sealed_identity(tx: Tx, owner_id: int) -> bytes | None:
     row = await tx.fetch_one("SELECT identity_sealed FROM owners WHERE id = %s", (owner_id,))
     return None if row is None or row["identity_sealed"] is None else bytes(row["identity_sealed"])

@@ -22,7 +22,7 @@ def xlsx(*rows: list[object]) -> bytes:
 
 @pytest.fixture
 async def manager(hub_client, hub, tmp_path):
-    object.__setattr__(hub.settings, "__dict__", hub.settings.__dict__ | {"keys": tmp_path})
+    hub.settings = hub.settings.model_copy(update={"keys": tmp_path})
     await hub_client.log_in("project_manager", project=11)
     return hub_client
 
@@ -102,3 +102,93 @@ async def test_an_export_needs_its_permission(manager):
     async with manager.another() as cashier:
         await cashier.log_in("cashier", project=11)
         assert (await cashier.get("/owners.xlsx")).status_code == 403
+
+
+async def post(client, url: str, status: int = 303, **data: str):
+    answer = await client.post(url, data=data, headers=HTML, follow_redirects=False)
+    assert answer.status_code == status, answer.text[-1500:]
+    return answer
+
+
+async def test_a_room_is_made_and_changed_in_its_form(manager):
+    """UI.md 8: errors under their fields, what was typed is kept; a lost update is refused."""
+    assert "加一个房间" in await get(manager, "/rooms/new")
+    wrong = await post(manager, "/rooms/new", 422, project="11", code="", area="96.375", building="甲座")
+    assert "最多 2 位小数，现在是 3 位" in wrong.text and 'value="甲座"' in wrong.text and "还有 2 处要改" in wrong.text
+    made = await post(
+        manager, "/rooms/new", project="11", code="6-1-101", area="96.37", building="6", use="shop", status="vacant"
+    )
+    url = made.headers["location"]
+    assert "商铺" in await get(manager, url) and "空置" in await get(manager, url)
+    assert "房号 6-1-101 已经有了" in (await post(manager, "/rooms/new", 422, project="11", code="6-1-101")).text
+    form = await get(manager, f"{url}/edit")
+    assert 'value="96.37"' in form
+    changed = {
+        "version": "1",
+        "code": "6-1-101",
+        "area": "97",
+        "building": "6",
+        "use": "shop",
+        "status": "decorating",
+        "status_since": "2026-11-01",
+    }
+    await post(manager, f"{url}/edit", **changed)
+    text = await get(manager, url)
+    assert "97.00" in text and "装修" in text and "2026-11-01 起" in text
+    assert "别人刚改过" in (await post(manager, f"{url}/edit", 422, **changed)).text
+    assert (await post(manager, "/rooms/new", 422, project="21", code="1")).text.count("没有这个项目") == 1
+
+
+async def test_an_owner_is_made_changed_and_not_made_twice(manager, money_admin):
+    identity = "11010519491231002X"
+    wrong = await post(manager, "/owners/new", 422, project="11", name="贾晓满", phone="123", identity="1")
+    assert "不像电话" in wrong.text and "证件号码" in wrong.text
+    ticks = {"phone_sms": "1", "phone_call": "1", "phone_label": "本人"}
+    made = await post(
+        manager, "/owners/new", project="11", name="贾晓满", phone="13912340502", identity=identity, number="FQ-1", **ticks
+    )
+    url = made.headers["location"]
+    text = await get(manager, f"{url}/edit")
+    assert identity not in text and "1101**********002X" in text and 'value="FQ-1"' in text
+    alike = await post(manager, "/owners/new", 422, project="11", name="贾晓满", phone="13912340502")
+    assert "像是已经登记过" in alike.text and "不是同一个人" in alike.text
+    assert (await post(manager, "/owners/new", project="11", name="贾晓满", phone="13912340502", alike="1")).headers[
+        "location"
+    ] != url
+    await post(manager, f"{url}/edit", version="1", name="贾小满", phone="13912340502", **ticks)
+    assert "曾用名 贾晓满" in await get(manager, url)
+    logged = "".join(str(row) for row in money_admin.fetch("SELECT before, after FROM audit_log"))
+    assert "贾" not in logged and "13912340502" not in logged and "estate" not in logged
+
+
+async def test_people_and_payers_of_a_room(manager):
+    url = "/rooms/111/people"
+    assert "业主111" in await get(manager, url)
+    await post(manager, url, act="add", number="Y000112", relation="tenant", from_day="2026-01-01")
+    assert "业主112" in await get(manager, url) and "租户" in await get(manager, url)
+    for wrong, words in (
+        ({"act": "add", "number": "nobody", "relation": "tenant"}, "没有编号 nobody 的业主"),
+        ({"act": "add", "number": "Y000112", "relation": "tenant"}, "已经是这户的租户"),
+        ({"act": "payer", "owner": "112", "from_day": ""}, "日期要填"),
+        ({"act": "payer", "owner": "205", "from_day": "2026-12-01"}, "这个项目没有这位业主"),
+        ({"act": "end", "relation_id": "999999", "from_day": "2026-12-01"}, "这户没有这个人"),
+        ({"act": "dance"}, "请选一个"),
+    ):
+        assert words in (await post(manager, url, 422, **wrong)).text, words
+    await post(manager, url, act="payer", owner="112", item="water", from_day="2026-11-01")
+    text = await get(manager, "/rooms/111")
+    assert "water" in text and "2026-11-01 起" in text
+    async with manager.another() as cashier:
+        await cashier.log_in("cashier", project=11)
+        await get(cashier, url, 403)
+
+
+async def test_the_number_of_a_charged_owner_stands(manager, hub):
+    """O-04"""
+    from tests.support.money import EAST, bill, line
+
+    async with hub.db.tx(EAST) as tx:
+        await bill(tx, line(111, 5000))
+    refused = await post(manager, "/owners/111/edit", 422, version="1", name="业主111", number="NEW-1")
+    assert "业主编号不能再改" in refused.text
+    await post(manager, "/owners/112/edit", version="1", name="业主112", number="NEW-1")
