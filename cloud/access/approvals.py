@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloud.access import store_approvals as store
 from cloud.access.audit import audit
 from cloud.access.domain import Principal
-from cloud.access.domain_approvals import Approval, Authority, Kind, authority_for, tier_for
+from cloud.access.domain_approvals import Approval, Authority, Kind, Tier, authority_for, tier_for
 from cloud.access.users import SYSTEM, everything
 from cloud.shared.db import Database, Scope, Tx
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused, Stop
@@ -54,12 +54,7 @@ async def ask(
     subject counts by itself. NotFound `project_not_found`; NotAllowed `not_allowed`; Refused `bad_kind`, `no_reason`, `no_tier`,
     `bad_amount`; Conflict `approval_waiting`, `key_used`.
     """
-    sort = await _kind(tx, kind)
-    company_id = await store.company_of(tx, project_id)
-    if company_id is None:
-        raise NotFound("project_not_found", "没有这个项目", f"no project {project_id}", field="project")
-    if principal.user_id is None or not await store.may(tx, principal.user_id, sort.request, company_id, project_id):
-        raise NotAllowed("not_allowed", "没有这个权限", f"{sort.request} is not allowed", permission=sort.request)
+    sort, company_id = await _may_ask(tx, principal, kind, project_id)
     reason = reason.strip()
     if len(reason) < 2:
         raise Refused("no_reason", "写一句原因，审批的人要看", "a request needs a reason", field="reason")
@@ -71,14 +66,7 @@ async def ask(
     if known is not None:
         return _same(known, principal, kind, subject, amount_fen)
     await _free(tx, project_id, sort, subject, now)
-    total = amount_fen
-    if sort.window_days is not None:
-        total += await store.cumulated(tx, company_id, sort.family, owner, now - timedelta(days=sort.window_days))
-    tier = tier_for((await store.tiers(tx, company_id)).get(kind, ()), total)
-    if tier is None:
-        raise Refused(
-            "no_tier", "没有人有权批这么大的金额，请总部先设审批额度", f"no tier of {kind} holds {total} fen", field="amount"
-        )
+    total, tier = await _tier(tx, sort, company_id, owner, amount_fen, now)
     facts = {
         "company_id": company_id, "project_id": project_id, "kind": kind, "subject": subject, "beneficiary": owner,
         "title": title, "amount_fen": amount_fen, "cumulated_fen": total, "before": before, "after": after,
@@ -266,6 +254,29 @@ async def end_delegation(tx: Tx, principal: Principal, delegation_id: int, *, no
     if not 0 < delegation_id < 2**31 or not await store.end_delegation(tx, principal.user_id, delegation_id, now):
         raise NotFound("no_delegation", "没有这个委托，或已结束", f"no delegation {delegation_id}")
     await audit(tx, principal, "approval.undelegate", f"delegation:{delegation_id}", {}, None, "", at=now)
+
+
+async def _may_ask(tx: Tx, principal: Principal, kind: str, project_id: int) -> tuple[Kind, int]:
+    """The kind, and the company of the project where the principal may ask for it."""
+    sort = await _kind(tx, kind)
+    company_id = await store.company_of(tx, project_id)
+    if company_id is None:
+        raise NotFound("project_not_found", "没有这个项目", f"no project {project_id}", field="project")
+    if principal.user_id is None or not await store.may(tx, principal.user_id, sort.request, company_id, project_id):
+        raise NotAllowed("not_allowed", "没有这个权限", f"{sort.request} is not allowed", permission=sort.request)
+    return sort, company_id
+
+
+async def _tier(tx: Tx, kind: Kind, company_id: int, owner: str, amount_fen: Fen, now: datetime) -> tuple[Fen, Tier]:
+    """What counts toward the tier together with this amount (A-11), and the tier. Refused `no_tier`."""
+    total = amount_fen
+    if kind.window_days is not None:
+        total += await store.cumulated(tx, company_id, kind.family, owner, now - timedelta(days=kind.window_days))
+    tier = tier_for((await store.tiers(tx, company_id)).get(kind.code, ()), total)
+    if tier is None:
+        words = "没有人有权批这么大的金额，请总部先设审批额度"
+        raise Refused("no_tier", words, f"no tier of {kind.code} holds {total} fen", field="amount")
+    return total, tier
 
 
 async def _kind(tx: Tx, code: str) -> Kind:
