@@ -15,14 +15,24 @@ KINDS = {"residential": "小区", "office": "写字楼", "apartment": "公寓", 
 TENDER_ORDER = ("cash", "pos", "transfer", "cheque", "wechat", "alipay", "simulated")
 
 
+MOVED = ("transit_fen", "overdue_fen", "banked_fen", "arrivals", "short_fen")
+
+
 @dataclass(slots=True)
 class Sums:
-    """The day's money of a project, a company or all: by tender, in drawers, and what nobody has explained."""
+    """The day's money of a project, a company or all: by tender, in drawers, on its way to the bank (`overdue_fen` of it past its
+    deadline), arrived there today, missing at a count (`short_fen`), and what nobody has explained.
+    """
 
     tenders: dict[str, Fen] = field(default_factory=dict)
     receipts: int = 0
     drawer_fen: Fen = 0
     suspense_fen: Fen = 0
+    transit_fen: Fen = 0
+    overdue_fen: Fen = 0
+    banked_fen: Fen = 0
+    arrivals: int = 0
+    short_fen: Fen = 0
     boxes: int = 0
     boxes_up: int = 0
 
@@ -44,6 +54,8 @@ class Sums:
         self.receipts += other.receipts
         self.drawer_fen += other.drawer_fen
         self.suspense_fen += other.suspense_fen
+        for name in MOVED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.boxes += other.boxes
         self.boxes_up += other.boxes_up
 
@@ -64,6 +76,7 @@ def day_of(
     drawers: Sequence[Mapping[str, Any]],
     suspense: Sequence[Mapping[str, Any]],
     boxes: Sequence[Mapping[str, Any]],
+    moved: Sequence[Mapping[str, Any]] = (),
 ) -> Day:
     """Rows of the views -> the table; subtotals and total are sums of the projects' rows, so they always agree (0.6)."""
     projects = {project: Sums() for project in where.ids}
@@ -75,6 +88,9 @@ def day_of(
         projects[row["project_id"]].drawer_fen += row["cash_fen"]
     for row in suspense:
         projects[row["project_id"]].suspense_fen += row["amount_fen"]
+    for row in moved:
+        for name in MOVED:
+            setattr(projects[row["project_id"]], name, row[name])
     for row in boxes:
         if row["claimed_at"] is None:
             continue

@@ -11,6 +11,7 @@ from protocols.time import iso
 
 _ALL = ("flow", "projects", "receipts", "curve", "todo", "lanes", "passages", "boxes", "readings")
 PARTS: Mapping[str, tuple[str, ...]] = {
+    "drawers": ("flow", "projects"),
     "takings": ("flow", "projects", "receipts", "curve"),
     "passage": ("lanes", "passages"),
     "picture": ("passages",),
@@ -21,7 +22,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "gap": _ALL,
     "session": ("session",),
 }
-"""topic of the hub -> parts of the page it touches; after a gap the whole page may be old; `session`: somebody's sessions ended"""
+"""topic of the hub -> parts of the page it touches; after a gap the whole page may be old; `session`: somebody's have ended"""
 
 BEAT_SECONDS = 10.0
 GATHER_SECONDS = 0.2

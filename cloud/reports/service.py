@@ -46,7 +46,8 @@ class Money:
 async def money(tx: Tx, where: Place, day: date, now: datetime) -> Money:
     drawers = await store.drawers(tx, where.ids)
     suspense = await store.suspense(tx, where.ids)
-    table = day_of(where, await store.takings(tx, where.ids, day), drawers, suspense, await store.boxes(tx, where.ids))
+    moved = await store.moved(tx, where.ids, day, now)
+    table = day_of(where, await store.takings(tx, where.ids, day), drawers, suspense, await store.boxes(tx, where.ids), moved)
     kinds = [row["kind"] for row in drawers]
     before = 0
     if not table.total.receipts:

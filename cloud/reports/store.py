@@ -97,6 +97,27 @@ async def suspense(tx: Tx, projects: Sequence[int]) -> list[Row]:
     )
 
 
+async def moved(tx: Tx, projects: Sequence[int], day: date, now: datetime) -> list[Row]:
+    """project_id with cash on its way to the bank now (transit_fen, of it overdue_fen), and what the day brought: banked_fen in
+    `arrivals` lines, short_fen found missing (negative: too much).
+    """
+    return await tx.fetch_all(
+        """
+        SELECT project_id, sum(transit)::bigint AS transit_fen, sum(overdue)::bigint AS overdue_fen,
+               sum(banked)::bigint AS banked_fen, sum(arrivals)::int AS arrivals, sum(short)::bigint AS short_fen
+        FROM (SELECT project_id, fen AS transit, CASE WHEN deadline < %s THEN fen ELSE 0 END AS overdue, 0 AS banked,
+                     0 AS arrivals, 0 AS short FROM report_transit WHERE project_id = ANY(%s)
+              UNION ALL
+              SELECT project_id, 0, 0, amount_fen, 1, 0 FROM report_banked WHERE business_date = %s AND project_id = ANY(%s)
+              UNION ALL
+              SELECT project_id, 0, 0, 0, 0, amount_fen FROM report_ledger_days
+              WHERE root = 'over_short' AND day = %s AND project_id = ANY(%s)) moved
+        GROUP BY project_id
+        """,
+        (now, list(projects), day, list(projects), day, list(projects)),
+    )
+
+
 async def entries(tx: Tx, projects: Sequence[int]) -> int:
     """How many ledger entries the figures rest on."""
     row = await tx.fetch_one(

@@ -65,7 +65,8 @@ class Somebody:
         self.roles = (role,)
 
 
-async def test_roles_without_a_page_are_told_so(hub_client):
+async def test_roles_without_a_page_are_told_so(hub_client, monkeypatch):
+    monkeypatch.setattr(menu, "MENU", ())
     await hub_client.log_in("service", project=11)
     assert (await hub_client.get("/")).headers["location"] == "/welcome"
     assert "还没有页面" in (await hub_client.get("/welcome")).text

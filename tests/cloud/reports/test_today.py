@@ -10,6 +10,7 @@ import pytest
 from cloud.counter import service as counter
 from cloud.payments import service as payments
 from protocols.uplink.events import Payment
+from tests.cloud.counter.test_banking import handed
 from tests.support.day import NOW, morning
 from tests.support.money import EAST
 
@@ -217,3 +218,15 @@ async def test_an_order_shows_the_plate_once_and_is_found_by_it(hub, hub_client)
         answer = await hub_client.get("/receipts", params={"q": text})
         assert answer.status_code == 303, text
     assert ">京H·65011</span>" in (await hub_client.get(answer.headers["location"])).text
+
+
+async def test_cash_on_its_way_and_at_the_bank_stand_in_the_flow(hub, hub_client, money_db):
+    """UI 4, C-37: drawer, in transit with what is past its deadline, arrived today; by project, company and in all."""
+    await handed(money_db)
+    await hub_client.log_in("hq_finance")
+    html = (await hub_client.get("/today")).text
+    assert shown(html, "transit") == "¥303.00" and "都在期限内" in html
+    assert shown(html, "p11-w") == shown(html, "c1-w") == shown(html, "all-w") == "303.00" and shown(html, "p12-w") == "–"
+    assert shown(html, "banked") == "¥0.00" and "银行流水里还没有今天的缴款" in html
+    assert 'href="/deposit-slips?at=p11"' in html
+    assert shown((await hub_client.get("/today?at=p21")).text, "transit") == "¥0.00"
