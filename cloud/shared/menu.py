@@ -29,6 +29,7 @@ class MenuItem:
 
 MENU = (
     MenuItem("总部", "今日收款", "/today", "report-money", "today.read"),
+    MenuItem("总部", "资金监控", "/cash", "shield-check", "cash.read"),
     MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
     MenuItem("账务", "审批", "/approvals", "checks", "approval.read"),
     MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),
@@ -71,6 +72,9 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
     "cashier": (("收费", "/desk /owners /shift /shifts /receipts"), ("账务", "/wallets /deposits /deposit-slips")),
     "service": (("日常", "/tickets /notices /owners"),),
+    "guard": (("岗亭", "/lanes /shift"),),
+    "technician": (("现场", "/lanes /fleet /meters"),),
+    "meter_reader": (("抄表", "/meters /owners"),),
 }
 
 GO = {
