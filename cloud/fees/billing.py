@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from cloud.estate import service as estate
 from cloud.fees import cases, store, store_billing, store_standards
@@ -170,7 +172,7 @@ async def explain_again(tx: Tx, project_id: int, line_id: int) -> Draft | None:
 
 
 def _rows(assignment: Assignment, one: Given, through: date) -> list[Row]:
-    inputs = cases.to_inputs(one, through)
+    inputs = json.dumps(cases.to_inputs(one, through), ensure_ascii=False)
     by_number = {f"{version.number}": version for version in one.versions}
     rows = []
     for draft in one.drafts(through):
@@ -191,7 +193,7 @@ def _rows(assignment: Assignment, one: Given, through: date) -> list[Row]:
                 inputs=inputs,
                 amount_fen=draft.fen,
                 due_date=draft.due,
-                late_policy=_late(term.term.late),
+                late_policy=_late(term),
                 quantity=None if quantity is None else Decimal(quantity.numerator) / quantity.denominator,
                 unit_price=draft.line.unit_price,
             )
@@ -249,8 +251,13 @@ def _earlier(first: date | None, second: date | None) -> date | None:
     return min((day for day in (first, second) if day is not None), default=None)
 
 
-def _late(policy: LatePolicy | None) -> Mapping[str, object] | None:
-    return None if policy is None else policy.model_dump(mode="json", exclude_none=True)
+def _late(term: NamedTerm) -> str | None:
+    return None if term.term.late is None else _late_json(term.term.late)
+
+
+@lru_cache(maxsize=256)
+def _late_json(policy: LatePolicy) -> str:
+    return policy.model_dump_json(exclude_none=True)
 
 
 async def _run(tx: Tx, batch: int, *, lock: bool = False) -> Run:

@@ -99,23 +99,25 @@ def _facts(options: Mapping[str, Any], room: RoomRecord | None, statuses: Sequen
 
 
 def to_inputs(found: Given, through: date) -> dict[str, Any]:
-    """What a line keeps of them as JSON: versions and terms by id, for those never change."""
+    """What a line keeps of them as JSON: versions and terms by id, for those never change. What does not apply is left out."""
     case = found.case
+    kept = {
+        "ends": case.ends and case.ends.isoformat(),
+        "factor": None if case.factor is None else str(case.factor),
+        "rent_free": [[one.start.isoformat(), one.to.isoformat()] for one in case.rent_free],
+        "charged_to": case.charged_to and case.charged_to.isoformat(),
+    }
     return {
         "by": "plan",
         "through": through.isoformat(),
         "item": case.item,
         "object": case.object,
         "begins": case.begins.isoformat(),
-        "ends": case.ends and case.ends.isoformat(),
         "terms": [[day.isoformat(), term.id] for day, term in found.terms],
         "versions": [one.id for one in found.versions],
         "payers": [[day.isoformat(), payer] for day, payer in case.payers],
-        "factor": None if case.factor is None else str(case.factor),
-        "rent_free": [[one.start.isoformat(), one.to.isoformat()] for one in case.rent_free],
-        "charged_to": case.charged_to and case.charged_to.isoformat(),
         "facts": [[day.isoformat(), _fact_json(one)] for day, one in found.facts],
-    }
+    } | {name: value for name, value in kept.items() if value}
 
 
 def from_inputs(inputs: Mapping[str, Any], versions: Mapping[int, Version], terms: Mapping[int, NamedTerm]) -> tuple[Given, date]:
@@ -125,12 +127,12 @@ def from_inputs(inputs: Mapping[str, Any], versions: Mapping[int, Version], term
         item=inputs["item"],
         object=inputs["object"],
         begins=date.fromisoformat(inputs["begins"]),
-        ends=_day(inputs["ends"]),
+        ends=_day(inputs.get("ends")),
         terms=tuple((day, term.term) for day, term in named),
         payers=tuple((date.fromisoformat(day), payer) for day, payer in inputs["payers"]),
-        factor=None if inputs["factor"] is None else Decimal(inputs["factor"]),
-        rent_free=tuple(Period(date.fromisoformat(start), date.fromisoformat(to)) for start, to in inputs["rent_free"]),
-        charged_to=_day(inputs["charged_to"]),
+        factor=_decimal(inputs, "factor"),
+        rent_free=tuple(Period(date.fromisoformat(start), date.fromisoformat(to)) for start, to in inputs.get("rent_free", ())),
+        charged_to=_day(inputs.get("charged_to")),
     )
     facts = tuple((date.fromisoformat(day), _fact(one)) for day, one in inputs["facts"])
     given_versions = tuple(versions[one] for one in inputs["versions"])
@@ -142,20 +144,24 @@ def _priced(version: Version) -> Priced:
 
 
 def _fact_json(facts: Facts) -> dict[str, Any]:
-    return {
+    kept = {
         "areas": {kind: str(area) for kind, area in facts.areas.items()},
         "quantity": None if facts.quantity is None else str(facts.quantity),
         "floor_factor": None if facts.floor_factor is None else str(facts.floor_factor),
         "headcount": facts.headcount,
-        "vacant": facts.vacant,
+        "vacant": facts.vacant or None,
     }
+    return {name: value for name, value in kept.items() if value is not None}
 
 
 def _fact(value: Mapping[str, Any]) -> Facts:
     areas = {kind: Decimal(area) for kind, area in value["areas"].items()}
-    quantity = None if value["quantity"] is None else Decimal(value["quantity"])
-    floor = None if value["floor_factor"] is None else Decimal(value["floor_factor"])
-    return Facts(areas, quantity, floor, value["headcount"], None, value["vacant"])
+    floor = _decimal(value, "floor_factor")
+    return Facts(areas, _decimal(value, "quantity"), floor, value.get("headcount"), None, value.get("vacant", False))
+
+
+def _decimal(value: Mapping[str, Any], name: str) -> Decimal | None:
+    return None if value.get(name) is None else Decimal(value[name])
 
 
 def _day(text: str | None) -> date | None:

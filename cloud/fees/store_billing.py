@@ -32,7 +32,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line as a run stores it; period half-open, prices in yuan."""
+    """A line as a run stores it; period half-open, prices in yuan; `inputs` and `late_policy` are JSON."""
 
     assignment_id: int
     version_id: int | None
@@ -44,10 +44,10 @@ class Row:
     period_to: date
     formula: str
     steps: tuple[str, ...]
-    inputs: Mapping[str, Any]
+    inputs: str
     amount_fen: int
     due_date: date
-    late_policy: Mapping[str, Any] | None
+    late_policy: str | None
     quantity: Decimal | None
     unit_price: Decimal | None
 
@@ -120,10 +120,9 @@ async def add(tx: Tx, project_id: int, batch: int, rows: Sequence[Row], at: date
 
 
 def _copied(row: Row) -> tuple[object, ...]:
-    late = None if row.late_policy is None else json.dumps(row.late_policy)
     return (
         row.assignment_id, row.version_id, row.item, row.room_id, row.object, row.payer_id, row.period_from, row.period_to,
-        row.formula, list(row.steps), json.dumps(row.inputs, ensure_ascii=False), row.amount_fen, row.due_date, late,
+        row.formula, list(row.steps), row.inputs, row.amount_fen, row.due_date, row.late_policy,
         row.quantity, row.unit_price,
     )  # fmt: skip
 

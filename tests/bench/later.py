@@ -9,7 +9,6 @@ ROWS = (
         "plates",
         ("plates: frames and crops exact, time a frame, the worker's memory", "plates: accepted at the opening threshold"),
     ),
-    Row("bills", ("hub: 100,000 bills with entries",)),
     Row("arrears", ("hub: arrears of a project, of 100,000 owners",)),
     Row("search", ("hub: search over 100,000 owners", "hub: first row of any page at that size")),
 )
