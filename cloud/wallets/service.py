@@ -20,7 +20,7 @@ from cloud.wallets.accounts import (
     Wallet,
 )
 from cloud.wallets.alarms import average_use, low, sound
-from cloud.wallets.deducting import Deducted, deduct, nightly, run
+from cloud.wallets.deducting import Deducted, after_billing, deduct, nightly, run
 from cloud.wallets.deductions import Deduction, ask_deduct, ask_offset, deduct_approved, offset_approved
 from cloud.wallets.deposits import NewDeposit, NewInspection, inspect, take
 from cloud.wallets.deposits import get as get_deposit
@@ -48,6 +48,7 @@ __all__ = [
     "NewRefund",
     "Refund",
     "Wallet",
+    "after_billing",
     "ask_deduct",
     "ask_offset",
     "ask_refund",

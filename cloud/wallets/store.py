@@ -170,6 +170,22 @@ async def projects_with_money(tx: Tx) -> list[tuple[int, int]]:
     return [(row["company_id"], row["project_id"]) for row in rows]
 
 
+async def billed_since(tx: Tx, entry_id: int) -> tuple[int, list[tuple[int, int]]]:
+    """(newest entry, (company, project) of projects with money in wallets that were billed after an entry)."""
+    newest = await tx.fetch_one("SELECT coalesce(max(id), 0) AS id FROM ledger_entries", ())
+    rows = await tx.fetch_all(
+        """
+        SELECT DISTINCT e.company_id, e.project_id FROM ledger_entries e
+        WHERE e.id > %s AND e.kind = 'bill'
+          AND EXISTS (SELECT FROM wallets w WHERE w.project_id = e.project_id AND w.balance_fen > 0)
+        ORDER BY e.company_id, e.project_id
+        """,
+        (entry_id,),
+    )
+    assert newest is not None
+    return newest["id"], [(row["company_id"], row["project_id"]) for row in rows]
+
+
 async def use(tx: Tx, projects: Sequence[int], since: datetime, wallet_id: int | None = None) -> list[dict[str, Any]]:
     """Wallets with their use since a time: `used_fen` net of reversals, its first day, when the wallet alarmed last."""
     return await tx.fetch_all(

@@ -229,6 +229,21 @@ async def test_the_night_deducts_everywhere_and_sounds_low_wallets_every_third_d
         assert len(await wallets.sound(tx, [11], NOON + timedelta(days=3))) == 1
 
 
+async def test_a_bill_is_paid_from_the_wallet_soon_after_it_was_made(money_db):
+    """V-02: automatic deduction on charge generation."""
+    async with money_db.tx(EAST) as tx:
+        one = await top_up(tx, 19_000)
+    seen, done = await wallets.after_billing(money_db, NOON, 0)
+    assert done.fen == 0
+    async with money_db.tx(EAST) as tx:
+        await bill(tx, line(101, 18_000))
+    later, done = await wallets.after_billing(money_db, NOON, seen)
+    assert (done.rooms, done.fen) == (1, 18_000) and later > seen
+    assert (await wallets.after_billing(money_db, NOON, later))[1] == wallets.Deducted()
+    async with money_db.tx(EAST) as tx:
+        assert await wallets.balance(tx, one) == 1_000
+
+
 async def test_a_limit_of_its_own_makes_a_wallet_low(money_db):
     """V-04"""
     async with money_db.tx(EAST) as tx:
