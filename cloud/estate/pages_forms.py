@@ -115,7 +115,7 @@ class _Pages:
                     made = await self._put_room(tx, hub, user, room_id, form, (values, status, since))
                 return RedirectResponse(f"/rooms/{made}", 303)
             except Refused as problem:
-                form.refuse(problem)
+                _refuse(form, problem)
         return await self.room_form(request, user, room_id, form)
 
     async def _put_room(
@@ -167,7 +167,7 @@ class _Pages:
                     made = await self._put_owner(tx, hub, user, owner_id, form, values)
                 return RedirectResponse(f"/owners/{made}", 303)
             except Refused as problem:
-                form.refuse(problem)
+                _refuse(form, problem)
         return await self.owner_form(request, user, owner_id, form)
 
     async def _put_owner(self, tx: Tx, hub: Any, user: Any, owner_id: int | None, form: Form, values: OwnerValues) -> int:
@@ -199,7 +199,7 @@ class _Pages:
             async with hub.db.tx(user.scope) as tx:
                 await self._change(tx, hub, user, room_id, form)
         except Refused as problem:
-            form.refuse(problem)
+            _refuse(form, problem)
         if form.ok:
             return RedirectResponse(f"/rooms/{room_id}/people", 303)
         return await self.people_form(request, user, room_id, form)
@@ -269,6 +269,11 @@ def _phones(form: Form, reader: Reader) -> list[Phone]:
 def _keep(form: Form, reader: Reader) -> None:
     for name, sentence in reader.problems.items():
         form.wrong(name, sentence)
+
+
+def _refuse(form: Form, problem: Refused) -> None:
+    """Under the field it names; on top when that one is not to be seen."""
+    form.wrong("" if problem.field in ("version", "project", "room") else problem.field or "", problem.zh)
 
 
 def _shown(values: RoomValues | OwnerValues) -> Mapping[str, str]:

@@ -104,9 +104,9 @@ async def test_an_export_needs_its_permission(manager):
         assert (await cashier.get("/owners.xlsx")).status_code == 403
 
 
-async def post(client, url: str, status: int = 303, **data: str):
+async def post(client, url: str, expected: int = 303, **data: str):
     answer = await client.post(url, data=data, headers=HTML, follow_redirects=False)
-    assert answer.status_code == status, answer.text[-1500:]
+    assert answer.status_code == expected, answer.text[-1500:]
     return answer
 
 
