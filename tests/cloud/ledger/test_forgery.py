@@ -215,6 +215,7 @@ async def unlock(connection: psycopg.AsyncConnection[Any]) -> None:
 EDITS: tuple[Edit, ...] = (amount, day, deletion, reordering, forged_tail, cut_tail)
 
 
+@pytest.mark.faults
 async def test_every_edit_is_found_and_honest_books_are_quiet(money_db, money_admin):
     witnesses = await books(money_db)
     missed = []
