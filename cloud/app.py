@@ -39,7 +39,7 @@ from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
 from cloud.publishing import publish_bills
 from cloud.reports import pages as reports_pages
-from cloud.reports import pages_receipts, pages_sites
+from cloud.reports import pages_cash, pages_receipts, pages_sites
 from cloud.shared import exports as shared_exports
 from cloud.shared import http, jobs, pages, people
 from cloud.shared.clock import Clock, SystemClock
@@ -89,6 +89,7 @@ _ROUTERS = (
     reports_pages.router,
     pages_receipts.router,
     pages_sites.router,
+    pages_cash.router,
 )
 
 

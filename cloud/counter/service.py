@@ -9,6 +9,7 @@ from cloud.counter.banking import carry_out as carry_variance
 from cloud.counter.cash_watch import keep_closing
 from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
+from cloud.counter.domain_cash import deadline, last_due, older, working_days
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
@@ -16,6 +17,10 @@ from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
 
 __all__ = [
+    "working_days",
+    "older",
+    "last_due",
+    "deadline",
     "CollectRequest",
     "Method",
     "Offer",
