@@ -190,3 +190,35 @@ def _box_todos(where: Place, row: Mapping[str, Any]) -> list[Todo]:
         text = f"{name} · 已留存，待核对后重新入账"
         found.append(Todo("ban", f"盒子 {row['box']} 有 {row['refused']} 条事件被退回", text, url))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the steps from nothing to the first receipt: `url` where it is done by whoever holds `permission`, `who` else."""
+
+    name: str
+    text: str
+    done: bool
+    url: str = ""
+    permission: str = ""
+    who: str = ""
+
+
+def steps(projects: bool, there: Mapping[str, Any]) -> list[Step]:
+    """UI.md 17. The group and its first administrator stand already: somebody is looking."""
+    rooms, charges, shifts = there["rooms"], there["charges"], there["shifts"]
+    return [
+        Step("集团和管理员", "已经有了", True),
+        Step("建第一个项目", "名称、法人、类型", projects, who="由总部建"),
+        Step("导入房屋和业主", "拖一张 Excel，先试算再写入", rooms, "/owners/import", "room.write", "由项目经理导入"),
+        Step(
+            "收费标准和应收",
+            "每平方米每月多少元，先看三户的账单",
+            charges,
+            "/fees",
+            "standard.write",
+            "由项目经理定，总部批",
+        ),
+        Step("开班", "备用金多少，哪个窗口", shifts, "/desk", "counter.collect", "由收费员开"),
+        Step("收第一笔", "收款、打印，总部一秒内看到", False, "/desk", "counter.collect", "由收费员收"),
+    ]

@@ -15,6 +15,7 @@ from cloud.access.service import Principal, page_user, principal_of
 from cloud.reports import live, service
 from cloud.reports.domain import CATEGORIES, KINDS, LANE_STATES
 from cloud.shared.db import Tx
+from cloud.shared.menu import menu_of
 from cloud.shared.pages import render
 from cloud.shared.places import Place, look
 from protocols.errors import NotFound
@@ -121,13 +122,19 @@ async def view_of(request: Request, tx: Tx, at: str | None, day: date | None) ->
 async def today(request: Request, user: Viewer, at: str | None = None, day: date | None = None) -> HTMLResponse:
     async with request.app.state.hub.db.tx(user.scope) as tx:
         where, view = await view_of(request, tx, at, day)
-        context = common(user, where, view)
+        context = common(user, where, view) | {"steps": await service.setup(tx, where, view.entries), "pages": _pages(user)}
         done: set[Any] = set()
         for permission, fill in PARTS.values():
             if permission in user.permissions and fill not in done:
                 context |= await fill(tx, where, view)
                 done.add(fill)
     return render(request, "reports/today.html", **context)
+
+
+def _pages(user: Principal) -> set[str]:
+    """Addresses of the menu: a step links only to a page that exists. The import hangs on the owners' page."""
+    found = {item.url for item in menu_of(user)}
+    return found | {"/owners/import"} if "/owners" in found else found
 
 
 @router.get("/today/part/{name}")

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from cloud.reports import store
-from cloud.reports.domain import Day, Todo, cumulated, day_of, todos
+from cloud.reports.domain import Day, Step, Todo, cumulated, day_of, steps, todos
 from cloud.reports.store import Filter
 from cloud.shared.db import Tx
 from cloud.shared.places import Place
@@ -75,6 +75,11 @@ async def latest(tx: Tx, where: Place) -> list[store.Row]:
 
 async def entries(tx: Tx, where: Place) -> int:
     return await store.entries(tx, where.ids)
+
+
+async def setup(tx: Tx, where: Place, entries: int) -> list[Step]:
+    """What is left to do until the first receipt; nothing once there is an entry in the books (UI.md 17)."""
+    return [] if entries else steps(bool(where.companies), await store.setup(tx))
 
 
 async def drawers(tx: Tx, where: Place) -> list[store.Row]:

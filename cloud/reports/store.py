@@ -127,6 +127,13 @@ async def entries(tx: Tx, projects: Sequence[int]) -> int:
     return int(row["n"])
 
 
+async def setup(tx: Tx) -> Row:
+    """rooms, charges, shifts: whether there is one in scope."""
+    row = await tx.fetch_one("SELECT rooms, charges, shifts FROM setup_steps()")
+    assert row is not None
+    return row
+
+
 async def latest(tx: Tx, projects: Sequence[int], limit: int) -> list[Row]:
     """The last receipts in the order the hub learned of them."""
     found = await tx.fetch_all(

@@ -230,3 +230,15 @@ async def test_cash_on_its_way_and_at_the_bank_stand_in_the_flow(hub, hub_client
     assert shown(html, "banked") == "¥0.00" and "银行流水里还没有今天的缴款" in html
     assert 'href="/deposit-slips?at=p11"' in html
     assert shown((await hub_client.get("/today?at=p21")).text, "transit") == "¥0.00"
+
+
+async def test_an_empty_hub_says_what_comes_next_until_the_first_receipt(hub, hub_client):
+    """UI 17: the check-list stays on the home page until it is done."""
+    await hub_client.log_in("hq_finance")
+    html = (await hub_client.get("/today")).text
+    assert "从零到第一张收据" in html and "3 / 6" in html and "由项目经理定，总部批" in html
+    async with hub_client.another() as manager:
+        await manager.log_in("project_manager", project=22)
+        assert "从零到第一张收据" in (await manager.get("/today")).text
+    await morning(hub)
+    assert "从零到第一张收据" not in (await hub_client.get("/today")).text
