@@ -66,11 +66,17 @@ async def waiver_approved(tx: Tx, approval: Approval, principal: Principal, now:
     principal_fen, late_fee_fen = _int(facts["principal_fen"]), _int(facts["late_fee_fen"])
     source, ref = f"waiver:{approval.id}", f"line:{line.id}"
     await waive(tx, line, principal_fen=principal_fen, late_fee_fen=late_fee_fen, day=business_date(now), source=source)
-    postings = [ledger.Posting(ledger.Account.WAIVER, principal_fen + late_fee_fen, ref)]
+    postings = []
     if principal_fen:
-        postings.append(ledger.Posting(ledger.Account.RECEIVABLE, -principal_fen, ref))
+        postings += [
+            ledger.Posting(ledger.Account.WAIVER.of(line.item.code), principal_fen, ref),
+            ledger.Posting(ledger.Account.RECEIVABLE, -principal_fen, ref),
+        ]
     if late_fee_fen:
-        postings.append(ledger.Posting(ledger.Account.LATE_FEE, -late_fee_fen, ref))
+        postings += [
+            ledger.Posting(ledger.Account.WAIVER.of("late_fee"), late_fee_fen, ref),
+            ledger.Posting(ledger.Account.LATE_FEE.of("waived"), -late_fee_fen, ref),
+        ]
     await _post(tx, project_id, "waiver", source, now, postings, approval, principal)
 
 

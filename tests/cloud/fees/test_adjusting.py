@@ -54,7 +54,7 @@ async def test_a_waiver_lessens_the_line_once_approved_and_stands_in_the_books(h
         rows = await tx.fetch_all(
             "SELECT account, amount_fen FROM ledger_postings WHERE ref = %s ORDER BY line", (f"line:{owed[0]}",)
         )
-    assert [(row["account"], row["amount_fen"]) for row in rows] == [("waiver", 4_000), ("receivable", -4_000)]
+    assert [(row["account"], row["amount_fen"]) for row in rows] == [("waiver:property", 4_000), ("receivable", -4_000)]
 
 
 async def test_a_waiver_of_more_than_is_owed_is_refused_at_once_and_when_it_was_paid_meanwhile(hub, owed):
