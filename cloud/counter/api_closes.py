@@ -59,7 +59,8 @@ async def close(body: CloseInput, request: Request, user: Runner) -> dict[str, A
     """Close a day for ever (C-34); the same key gives the same close."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        return _close(await closing.close(tx, body.project, body.day, user, key=body.key, at=hub.clock.now()))
+        done = await closing.close(tx, body.project, body.day, user, key=body.key, at=hub.clock.now())
+        return _close(closing.for_eyes(done, user))
 
 
 @router.post("/api/v1/counter/closes/months")
@@ -76,7 +77,7 @@ async def sheet_pdf(close_id: int, request: Request, user: Reader) -> Response:
     """The sheet of a closed day, A4 (UI.md 12)."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        found = await closing.close_of(tx, close_id)
+        found = closing.for_eyes(await closing.close_of(tx, close_id), user)
         project = await estate.get_project(tx, found.project_id)
     content = papers_cash.close_sheet(found, project.company_name, project.name, hub.clock.now())
     return pdf(content, f"close-{found.project_id}-{found.day}")
@@ -85,7 +86,7 @@ async def sheet_pdf(close_id: int, request: Request, user: Reader) -> Response:
 @router.get("/api/v1/counter/closes/{close_id}")
 async def shown(close_id: int, request: Request, user: Reader) -> dict[str, Any]:
     async with request.app.state.hub.db.tx(user.scope) as tx:
-        return _close(await closing.close_of(tx, close_id))
+        return _close(closing.for_eyes(await closing.close_of(tx, close_id), user))
 
 
 def _close(found: Close, *, whole: bool = True) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -92,6 +93,17 @@ async def close_of(tx: Tx, close_id: int) -> Close:
     if found is None:
         raise NotFound("close_not_found", "没有这张日结单", f"no close {close_id}", field="close")
     return found
+
+
+def for_eyes(found: Close, who: Principal) -> Close:
+    """The close as somebody may see it: at a project nobody reads what an open, uncounted drawer should hold (C-31)."""
+    if "today.read" in who.permissions:
+        return found
+    sheet = json.loads(found.sheet)
+    for row in sheet["drawers"]:
+        if row["kind"] == "counter" and row["closed_at"] is None:
+            row["cash_fen"] = None
+    return replace(found, sheet=_canonical(sheet))
 
 
 async def summary(tx: Tx, project_id: int, day: date, at: datetime) -> dict[str, Any]:

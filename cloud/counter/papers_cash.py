@@ -181,7 +181,9 @@ def close_sheet(close: Close, entity: str, project: str, printed_at: datetime) -
         first=34,
     )
     paper.table("日结时的抽屉", ["在谁手里", "地点", "收到现金", "状态"], [_drawer(row) for row in sheet["drawers"]], first=50)
-    paper.table("日结时的在途现金", ["经手", "金额"], [[row["ref"], yuan(row["fen"])] for row in sheet["transit"]], first=90)
+    paper.table(
+        "日结时的在途现金", ["经手", "金额"], [[_in_hands(row["ref"]), yuan(row["fen"])] for row in sheet["transit"]], first=90
+    )
     boxes = [[row["box"], row["last_seen"] or "从未", str(row["seq"])] for row in sheet["boxes"]]
     paper.table("没有联系上的盒子", ["盒子", "最后联系", "最后序号"], boxes, first=60)
     late = [[row["source"], row["relating_to"], yuan(row["fen"])] for row in sheet["late"]]
@@ -212,11 +214,17 @@ def _counted(row: Mapping[str, Any]) -> list[str]:
     return [who, row["place"], yuan(row["counted_fen"]), yuan(row["variance_fen"]), handed, kept, words[row["handed"]]]
 
 
+def _in_hands(ref: str) -> str:
+    kind, _, rest = ref.partition(":")
+    return f"缴款单 {rest}" if kind == "slip" else f"工号 {rest}"
+
+
 def _drawer(row: Mapping[str, Any]) -> list[str]:
     state = (
         "已冻结" if row["frozen_at"] else "岗亭" if row["kind"] == "lane" else "已停收，没交接" if row["closed_at"] else "当班"
     )
-    return [f"{row['holder_name'] or ''}（{row['holder']}）", row["terminal"], yuan(row["cash_fen"]), state]
+    who = f"{row['holder_name']}（{row['holder']}）" if row["holder_name"] else f"工号 {row['holder']}"
+    return [who, row["terminal"], "没盘点" if row["cash_fen"] is None else yuan(row["cash_fen"]), state]
 
 
 def deposit_slip(slip: Slip, closes: Sequence[Close], entity: str, project: str, printer: str, printed_at: datetime) -> bytes:

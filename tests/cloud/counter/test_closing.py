@@ -209,3 +209,16 @@ async def test_what_was_handed_over_stands_on_the_shift_slip(hub, hub_client):
 
 def _who() -> counter.Person:
     return counter.Person(1, "0201", "收费员1")
+
+
+async def test_the_sheet_does_not_tell_a_cashier_what_an_open_drawer_holds(hub, hub_client):
+    """C-31 with C-34: the system closes at six while a night shift is open; headquarters sees its cash, the counter does not."""
+    await takes(hub.db, 30_300)
+    async with hub.db.tx(EAST) as tx:
+        done = await closing.close(tx, 11, DAY, person(2), key="close-0001", at=EVENING, system=True)
+    await hub_client.log_in("cashier", project=11)
+    finance = hub_client.another()
+    await finance.log_in("hq_finance")
+    seen = [(await one.get(f"/api/v1/counter/closes/{done.id}")).json()["sheet"]["drawers"][0] for one in (hub_client, finance)]
+    assert [row["cash_fen"] for row in seen] == [None, 30_300]
+    assert (await hub_client.get(f"/api/v1/counter/closes/{done.id}.pdf")).content.startswith(b"%PDF")
