@@ -90,6 +90,35 @@ def shell_router(page_user: Callable[[str | None], Any]) -> APIRouter:
         text_cookie(answer, size)
         return answer
 
+    _drafts(router, anybody)
+
+    @router.get("/shell/counts")
+    async def counts(request: Request, user: Any = anybody) -> JSONResponse:
+        """address -> [how much, whether red]; what is nothing is left out."""
+        hub = request.app.state.hub
+        found: dict[str, list[object]] = {}
+        if user.user_id is not None:
+            async with hub.db.tx(user.scope) as tx:
+                ended = await store_jobs.untold(tx, user.user_id)
+            if ended:
+                found["/jobs"] = [ended, False]
+        for url, count in _for(hub.menu_counts, user).items():
+            try:
+                async with hub.db.tx(user.scope) as tx:
+                    one = await count(tx, user)
+            except GatehouseError as problem:
+                log.warning("menu_count_failed", url=url, reason=problem.en)
+                continue
+            if one.n:
+                found[url] = [one.n, one.red]
+        return JSONResponse(found, headers=_FRESH)
+
+    return router
+
+
+def _drafts(router: APIRouter, anybody: Any) -> None:
+    """What is being typed into forms."""
+
     @router.get("/prefs/draft")
     async def draft(
         request: Request, user: Any = anybody, form: Annotated[str, Query(min_length=1, max_length=120)] = "-"
@@ -114,29 +143,6 @@ def shell_router(page_user: Callable[[str | None], Any]) -> APIRouter:
         async with request.app.state.hub.db.tx(user.scope) as tx:
             await people.drop_draft(tx, user, asked.form)
         return Response(status_code=204)
-
-    @router.get("/shell/counts")
-    async def counts(request: Request, user: Any = anybody) -> JSONResponse:
-        """address -> [how much, whether red]; what is nothing is left out."""
-        hub = request.app.state.hub
-        found: dict[str, list[object]] = {}
-        if user.user_id is not None:
-            async with hub.db.tx(user.scope) as tx:
-                ended = await store_jobs.untold(tx, user.user_id)
-            if ended:
-                found["/jobs"] = [ended, False]
-        for url, count in _for(hub.menu_counts, user).items():
-            try:
-                async with hub.db.tx(user.scope) as tx:
-                    one = await count(tx, user)
-            except GatehouseError as problem:
-                log.warning("menu_count_failed", url=url, reason=problem.en)
-                continue
-            if one.n:
-                found[url] = [one.n, one.red]
-        return JSONResponse(found, headers=_FRESH)
-
-    return router
 
 
 def text_cookie(answer: Response, size: str) -> None:
