@@ -78,9 +78,19 @@ async def send(client: HubClient, case: schemathesis.Case):
     sent = case.as_transport_kwargs(base_url="http://hub")
     headers = {**dict(sent.get("headers") or {}), "x-csrf-token": client.headers["x-csrf-token"]}
     kept = {name: sent[name] for name in ("json", "data", "params", "content", "files") if sent.get(name) is not None}
+    if "files" in kept:
+        pairs = kept["files"].items() if isinstance(kept["files"], dict) else kept["files"]
+        kept["files"] = [(name, as_file(value)) for name, value in pairs]
     if isinstance(kept.get("data"), bytes | str):
         kept["content"] = kept.pop("data")
     return await client.request(sent["method"], sent["url"], headers=headers, **kept)
+
+
+def as_file(value):
+    """What httpx can send: schemathesis puts numbers and nothing where a file's bytes should be."""
+    if isinstance(value, tuple):
+        return (value[0], as_file(value[1]), *value[2:])
+    return value if isinstance(value, bytes | str) else str(value)
 
 
 def judged(case: schemathesis.Case, answer) -> list[str]:
