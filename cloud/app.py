@@ -113,7 +113,7 @@ def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
         keep_house(hub.db, hub.clock.now),
         wallets.run(hub.db, hub.clock.now),
     ]
-    found.append(counter.keep_closing(hub.db, hub.clock.now))
+    found.append(counter.keep_closing(hub.db, hub.settings.keys, hub.clock.now))
     found.append(jobs.work(hub))
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
 

@@ -143,7 +143,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     witnesses = proof.read_witnesses(options.witness, settings.keys)
 
     async def work(db: Database) -> int:
-        report = await proof.verify(db, witnesses)
+        report = await proof.verify(db, witnesses, close_key=proof.public_close_key(settings.keys))
         if options.json:
             print(json.dumps(report, ensure_ascii=False))
         elif report["ok"]:

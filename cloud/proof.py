@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from cloud.access import service as access
 from cloud.counter import service as counter
 from cloud.fleet import service as fleet
@@ -18,9 +20,16 @@ from cloud.wallets import service as wallets
 from protocols.errors import Refused
 
 
-async def verify(db: Database, witnesses: Sequence[ledger.Witness] = ()) -> dict[str, Any]:
-    """{"ok", "projects", "entries", "faults": [{"where", "seq", "what", "detail"}]}, the ledger's own faults first."""
+async def verify(
+    db: Database, witnesses: Sequence[ledger.Witness] = (), *, close_key: Ed25519PublicKey | None = None
+) -> dict[str, Any]:
+    """{"ok", "projects", "entries", "faults": [{"where", "seq", "what", "detail"}]}, the ledger's own faults first.
+
+    With the close key the signed closes that the hub itself keeps are witnesses too.
+    """
     async with db.tx(await access.everything(db)) as tx:
+        if close_key is not None:
+            witnesses = [*witnesses, await counter.signed_closes(tx, close_key)]
         report = await counter.verify(tx, witnesses)
         faults = [
             {"where": f"project {one.project_id}", "seq": one.seq, "what": one.what, "detail": one.detail}
@@ -34,6 +43,11 @@ async def verify(db: Database, witnesses: Sequence[ledger.Witness] = ()) -> dict
                 {"where": where, "seq": row["seq"], "what": row["what"], "detail": "the event is not what the box sent"}
             )
     return {"ok": not faults, "projects": report.projects, "entries": report.entries, "faults": faults}
+
+
+def public_close_key(keys: Path) -> Ed25519PublicKey | None:
+    """The public half of the close key; None for a hub that has none yet."""
+    return ledger.close_key(keys).public_key() if (keys / "close.key").exists() else None
 
 
 def read_witnesses(files: Sequence[Path], keys: Path) -> list[ledger.Witness]:

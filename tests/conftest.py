@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,10 +71,18 @@ def listening(pg: support.Postgres, money_database: str) -> Callable[[], Abstrac
     return lambda: support.listening(pg.app(money_database))
 
 
+@pytest.fixture(scope="session")
+def hub_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub's folder of keys with its close key."""
+    found = tmp_path_factory.mktemp("keys")
+    (found / "close.key").write_bytes(support.close_key_pem())
+    return found
+
+
 @pytest.fixture
-async def hub(pg: support.Postgres, money_db: Any, money_database: str) -> AsyncIterator[Any]:
+async def hub(pg: support.Postgres, money_db: Any, money_database: str, hub_keys: Path) -> AsyncIterator[Any]:
     """A Hub on `money_db` with a clock that stands at noon, listening for what transactions tell."""
-    async with support.make_hub(money_db, pg.app(money_database)) as found:
+    async with support.make_hub(money_db, pg.app(money_database), keys=hub_keys) as found:
         yield found
 
 

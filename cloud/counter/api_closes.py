@@ -15,6 +15,7 @@ from cloud.counter.api_cash import KEY, Input, pdf
 from cloud.counter.store_closing import Close
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
+from protocols.errors import NotFound
 from protocols.time import business_date, iso
 
 router = APIRouter()
@@ -59,7 +60,8 @@ async def close(body: CloseInput, request: Request, user: Runner) -> dict[str, A
     """Close a day for ever (C-34); the same key gives the same close."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        done = await closing.close(tx, body.project, body.day, user, key=body.key, at=hub.clock.now())
+        signer = ledger.close_key(hub.settings.keys)
+        done = await closing.close(tx, body.project, body.day, user, signer, key=body.key, at=hub.clock.now())
         return _close(closing.for_eyes(done, user))
 
 
@@ -70,6 +72,29 @@ async def close_month(body: MonthInput, request: Request, user: Runner) -> dict[
     async with hub.db.tx(user.scope) as tx:
         done = await closing.close_month(tx, body.project, body.month, user, at=hub.clock.now())
     return {"project": done.project_id, "through": done.day.isoformat(), "seq": done.seq, "hash": done.hash}
+
+
+@router.get("/api/v1/counter/closes/witness.txt")
+async def witnesses(project: int, request: Request, user: Reader) -> Response:
+    """The signed texts of all closes of a project: a file for `gatehouse-hub verify --witness`, to be kept elsewhere."""
+    async with request.app.state.hub.db.tx(user.scope) as tx:
+        await estate.get_project(tx, project)
+        found = await store_closing.signed(tx, [project])
+    return _text("".join(f"{one}\n\n" for one in found), f"closes-{project}")
+
+
+@router.get("/api/v1/counter/closes/{close_id}/witness.txt")
+async def witness(close_id: int, request: Request, user: Reader) -> Response:
+    """The signed text of one close. NotFound `not_signed` for a day closed before closes were signed."""
+    async with request.app.state.hub.db.tx(user.scope) as tx:
+        found = await closing.close_of(tx, close_id)
+    if found.signed is None:
+        raise NotFound("not_signed", "这一天日结时还没有签名", f"close {close_id} was not signed", field="close")
+    return _text(found.signed + "\n", f"close-{found.project_id}-{found.day}")
+
+
+def _text(content: str, name: str) -> Response:
+    return Response(content, media_type="text/plain", headers={"content-disposition": f'attachment; filename="{name}.txt"'})
 
 
 @router.get("/api/v1/counter/closes/{close_id}.pdf")
@@ -93,6 +118,6 @@ def _close(found: Close, *, whole: bool = True) -> dict[str, Any]:
     told = {
         "id": found.id, "no": found.no, "project": found.project_id, "day": found.day.isoformat(),
         "closed_at": iso(found.closed_at), "closed_by": found.closed_by, "by_system": found.by_system, "digest": found.digest,
-        "entry": {"seq": found.seq, "hash": found.hash},
+        "entry": {"seq": found.seq, "hash": found.hash}, "signed": found.signed,
     }  # fmt: skip
     return told | ({"sheet": json.loads(found.sheet)} if whole else {})

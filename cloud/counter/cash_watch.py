@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from cloud.counter import banking, closing
 from cloud.shared.db import Database
 
 
-async def keep_closing(db: Database, now: Callable[[], datetime]) -> None:
-    """Until cancelled."""
-    await closing.keep_closing(db, now, banking.look_for_overdue)
+async def keep_closing(db: Database, keys: Path, now: Callable[[], datetime]) -> None:
+    """Until cancelled. `keys`: the folder with the key that signs closes."""
+    await closing.keep_closing(db, keys, now, banking.look_for_overdue)

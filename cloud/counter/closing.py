@@ -9,9 +9,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud.access import service as access
 from cloud.access.service import Principal, audit
@@ -21,9 +23,10 @@ from cloud.counter.store_closing import Close
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
 from cloud.shared.db import Database, Tx
-from protocols.errors import Conflict, NotFound, Refused, Retry
+from protocols.errors import Conflict, NotFound, Refused, Retry, Stop
 from protocols.money import Fen
 from protocols.time import SHANGHAI, business_date, iso
+from protocols.uplink.acks import Head
 
 log = structlog.get_logger()
 
@@ -42,8 +45,10 @@ async def blockers(tx: Tx, project_id: int, day: date) -> list[store_closing.Row
     return await store_closing.open_on(tx, project_id, end_of(day))
 
 
-async def close(tx: Tx, project_id: int, day: date, who: Principal, *, key: str, at: datetime, system: bool = False) -> Close:
-    """Close a day for ever. The same key gives the same close.
+async def close(
+    tx: Tx, project_id: int, day: date, who: Principal, signer: Ed25519PrivateKey, *, key: str, at: datetime, system: bool = False
+) -> Close:
+    """Close a day for ever, and sign its head and sums with the hub's close key. The same key gives the same close.
 
     NotFound `project_not_found`; Refused `future_day`, `shifts_open` (naming them), `earlier_day_open`; Conflict `day_closed`.
     """
@@ -66,8 +71,8 @@ async def close(tx: Tx, project_id: int, day: date, who: Principal, *, key: str,
         await _require_no_shift(tx, project_id, day)
     sheet = _canonical(await summary(tx, project_id, day, at))
     digest = hashlib.sha256(sheet.encode()).hexdigest()
-    found = Close(0, project_id, day, at, who.number, who.name, system, sheet, digest, head.seq, head.hash, key)
-    made = await store_closing.add(tx, found)
+    found = Close(0, project_id, day, at, who.number, who.name, system, sheet, digest, head.seq, head.hash, key, None)
+    made = await store_closing.add(tx, replace(found, signed=signed_text(found, signer)))
     await tx.notify("takings", {"project_id": project_id, "kind": "close", "amount_fen": 0})
     told = {"day": day, "digest": digest, "seq": head.seq}
     await audit(
@@ -75,6 +80,15 @@ async def close(tx: Tx, project_id: int, day: date, who: Principal, *, key: str,
         company_id=project.company_id, project_id=project_id,
     )  # fmt: skip
     return await close_of(tx, made)
+
+
+def signed_text(found: Close, signer: Ed25519PrivateKey) -> str:
+    """What the close key signs: the chain's head, its sheet and sums: a file for `gatehouse-hub verify --witness`."""
+    sheet = json.loads(found.sheet)
+    told = {"sheet": found.digest} | {name: sheet[name] for name in ("takings_fen", "cash_fen", "over_short_fen", "suspense_fen")}
+    head = Head(project=found.project_id, seq=found.seq, hash=found.hash)
+    text = ledger.heads_text(f"day {found.project_id} {found.day}", found.closed_at, [head], told)
+    return ledger.sign_heads(signer, text)
 
 
 async def _require_no_shift(tx: Tx, project_id: int, day: date) -> None:
@@ -208,10 +222,10 @@ async def close_month(tx: Tx, project_id: int, month: date, who: Principal, *, a
     return closed
 
 
-async def close_what_is_open(db: Database, now: datetime) -> int:
+async def close_what_is_open(db: Database, now: datetime, signer: Ed25519PrivateKey | None) -> int:
     """What the system does by itself: shifts of more than 16 hours take no more, and at 06:00 yesterday is closed (C-33, C-34).
 
-    Each day that somebody should have closed alarms once. How many days were closed.
+    Each day that somebody should have closed alarms once; without the close key that is all. How many days were closed.
     """
     scope = await access.everything(db)
     async with db.tx(scope) as tx:
@@ -223,23 +237,36 @@ async def close_what_is_open(db: Database, now: datetime) -> int:
         project_id, day = row["project_id"], row["day"]
         try:
             async with db.tx(scope) as tx:
-                await close(tx, project_id, day, SYSTEM, key=f"system-{secrets.token_hex(8)}", at=now, system=True)
-                facts = {"project_id": project_id, "kind": "day_not_closed", "subject": f"day:{day}"}
-                await tx.notify("alarm", facts)
-                await store_closing.first_time(tx, project_id, "day_not_closed", f"day:{day}", now)
-            done += 1
+                if signer is not None:
+                    key = f"system-{secrets.token_hex(8)}"
+                    await close(tx, project_id, day, SYSTEM, signer, key=key, at=now, system=True)
+                    done += 1
+                if await store_closing.first_time(tx, project_id, "day_not_closed", f"day:{day}", now):
+                    facts = {"project_id": project_id, "kind": "day_not_closed", "subject": f"day:{day}"}
+                    await tx.notify("alarm", facts)
         except Conflict:
             continue
     return done
 
 
-async def keep_closing(db: Database, now: Callable[[], datetime], *more: Callable[[Database, datetime], Any]) -> None:
-    """`close_what_is_open`, and what else looks at cash, once a minute, until cancelled; a database away is asked again."""
+async def keep_closing(db: Database, keys: Path, now: Callable[[], datetime], *more: Callable[[Database, datetime], Any]) -> None:
+    """`close_what_is_open`, and what else looks at cash, once a minute, until cancelled; a database away is asked again.
+
+    A hub without its close key goes on, but closes nothing: the log says so each minute.
+    """
     while True:
         try:
-            await close_what_is_open(db, now())
+            await close_what_is_open(db, now(), _signer(keys))
             for look in more:
                 await look(db, now())
         except Retry as problem:
             log.warning("closing_waits", code=problem.code)
         await asyncio.sleep(_EVERY_SECONDS)
+
+
+def _signer(keys: Path) -> Ed25519PrivateKey | None:
+    try:
+        return ledger.close_key(keys)
+    except Stop as problem:
+        log.error("no_close_key", reason=problem.en)
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
@@ -16,9 +17,10 @@ from cloud.ledger import service as ledger
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
 from cloud.shared.places import look, scope_of
-from protocols.errors import NotFound, Refused
+from protocols.errors import NotFound, Refused, Stop
 from protocols.time import business_date
 
+log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
 Reader = Annotated[Principal, Depends(page_user("shift.read"))]
@@ -75,10 +77,14 @@ async def close(request: Request, user: Closer) -> Response:
     if form.ok and day is not None and project is not None:
         try:
             async with hub.db.tx(user.scope) as tx:
-                made = await closing.close(tx, project, day, user, key=form.key, at=hub.clock.now())
+                signer = ledger.close_key(hub.settings.keys)
+                made = await closing.close(tx, project, day, user, signer, key=form.key, at=hub.clock.now())
             return RedirectResponse(f"/shifts?at=p{project}&closed={made.id}", 303)
         except Refused as problem:
             form.refuse(problem)
+        except Stop as problem:
+            log.error("close_stopped", code=problem.code, reason=problem.en)
+            form.wrong("", problem.zh)
     return await _list(request, user, form)
 
 

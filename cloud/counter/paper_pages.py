@@ -41,6 +41,20 @@ class Pages:
         self._fit(_MARGIN, line, self._width - 2 * _MARGIN, size, bold=bold)
         self.y -= 6 * mm
 
+    def small(self, line: str) -> None:
+        """A line that must be read to the last character: small, broken where the page ends and going on further in."""
+        width = self._width - 2 * _MARGIN - 4 * mm
+        left = _MARGIN
+        while line:
+            length = len(line)
+            while pdfmetrics.stringWidth(line[:length], "GH", 7) > width:
+                length -= 1
+            self._room(3.2 * mm)
+            self.canvas.setFont("GH", 7)
+            self.canvas.drawString(left, self.y, line[:length])
+            self.y -= 3.2 * mm
+            line, left = line[length:], _MARGIN + 4 * mm
+
     def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, first: float) -> None:
         """`first`: width of the first column in millimetres; the others share the rest and stand right but for words."""
         if not rows:

@@ -191,6 +191,10 @@ def close_sheet(close: Close, entity: str, project: str, printed_at: datetime) -
     paper.text(
         f"长短款 {yuan(sheet['over_short_fen'])}　　待查 {yuan(sheet['suspense_fen'])}　　现金收款 {yuan(sheet['cash_fen'])}"
     )
+    if close.signed is not None:
+        paper.text("签名（Ed25519，日结密钥；以下逐行照录，可用 gatehouse-hub verify --witness 核对）", 9, bold=True)
+        for line in close.signed.split("\n"):
+            paper.small(line)
     paper.text("关闭后不能改；晚到的记录进入第一个没关闭的日子并注明原日期。")
     paper.text("制单：______________　　复核：______________")
     return paper.done(f"日结哈希 {group(close.digest)}　链头 {group(close.hash)}　台账第 {close.seq:,} 笔", printed_at)

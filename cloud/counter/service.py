@@ -15,6 +15,8 @@ from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
 from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
+from cloud.counter.proof_cash import signed_closes
+from cloud.counter.reversing import MOVE, VOID, ask_move, ask_void, move_approved, void_approved
 
 __all__ = [
     "working_days",
@@ -42,3 +44,4 @@ __all__ = [
     "suspend_lane_cash",
     "verify",
 ]
+    "signed_closes",

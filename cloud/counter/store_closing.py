@@ -14,7 +14,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """A closed day. `sheet`: canonical JSON; `digest` its SHA-256, `seq` and `hash` the chain's head at the closing."""
+    """A closed day. `sheet`: canonical JSON; `digest` its SHA-256, `seq` and `hash` the chain's head at the closing.
+
+    `signed`: head and sums as the close key signed them; None for a day closed before closes were signed.
+    """
 
     id: int
     project_id: int
@@ -28,6 +31,7 @@ class Close:
     seq: int
     hash: str
     request_key: str
+    signed: str | None
 
     @property
     def no(self) -> str:
@@ -37,7 +41,7 @@ class Close:
 
 _CLOSE = """
     SELECT id, project_id, day, closed_at, closed_by, closed_name, by_system, sheet, encode(digest, 'hex') AS digest, seq,
-           encode(hash, 'hex') AS hash, request_key FROM day_closes
+           encode(hash, 'hex') AS hash, request_key, signed FROM day_closes
 """
 
 
@@ -63,8 +67,9 @@ async def add(tx: Tx, found: Close) -> int:
     row = await tx.fetch_one(
         """
         INSERT INTO day_closes (company_id, project_id, day, closed_at, closed_by, closed_name, by_system, sheet, digest, seq,
-                                hash, request_key)
-        SELECT company_id, id, %s, %s, %s, %s, %s, %s, decode(%s, 'hex'), %s, decode(%s, 'hex'), %s FROM projects WHERE id = %s
+                                hash, request_key, signed)
+        SELECT company_id, id, %s, %s, %s, %s, %s, %s, decode(%s, 'hex'), %s, decode(%s, 'hex'), %s, %s
+        FROM projects WHERE id = %s
         RETURNING id
         """,
         (
@@ -78,11 +83,21 @@ async def add(tx: Tx, found: Close) -> int:
             found.seq,
             found.hash,
             found.request_key,
+            found.signed,
             found.project_id,
         ),
     )
     assert row is not None
     return int(row["id"])
+
+
+async def signed(tx: Tx, projects: Sequence[int] | None = None) -> list[str]:
+    """The signed texts of the closes of projects, or of everything in scope, the oldest first."""
+    rows = await tx.fetch_all(
+        "SELECT signed FROM day_closes WHERE signed IS NOT NULL AND (%s::int[] IS NULL OR project_id = ANY(%s)) ORDER BY id",
+        [None if projects is None else list(projects)] * 2,
+    )
+    return [row["signed"] for row in rows]
 
 
 async def open_on(tx: Tx, project_id: int, until: datetime) -> list[Row]:

@@ -17,6 +17,8 @@ from typing import LiteralString, cast
 import httpx
 import psycopg
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import FastAPI
 from psycopg import sql
 
@@ -57,6 +59,14 @@ MONEY_SEED = """
 PASSWORD = "correct-horse-1"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
 """Cheap to check: tests log in a lot."""
+
+
+CLOSE_KEY = Ed25519PrivateKey.from_private_bytes(b"close key of a test, 32 bytes!!!")
+
+
+def close_key_pem() -> bytes:
+    """keys/close.key of a test's hub."""
+    return CLOSE_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 class StepClock:

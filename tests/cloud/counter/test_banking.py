@@ -17,6 +17,7 @@ from protocols.errors import Conflict, NotFound, Refused
 from protocols.time import SHANGHAI
 from tests.cloud.counter.test_lane_cash import payment
 from tests.support.cash import alarm, balance, count_shift, notes, person, takes
+from tests.support.hub import CLOSE_KEY
 from tests.support.money import BOTH, EAST, NOON, NORTH
 
 DAY = NOON.date()
@@ -47,7 +48,7 @@ async def account(db) -> int:
 async def close(db, day: date = DAY) -> None:
     async with db.tx(EAST) as tx:
         at = datetime.combine(day, NOON.timetz()) + timedelta(hours=8)
-        await closing.close(tx, 11, day, person(2), key=f"close-{day}", at=at)
+        await closing.close(tx, 11, day, person(2), CLOSE_KEY, key=f"close-{day}", at=at)
 
 
 async def slip(db, account_id: int, *, who: int = 2, key: str = "slip-00001", days: tuple[date, ...] = (DAY,)) -> banking.Slip:

@@ -8,12 +8,15 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from cloud import proof
 from cloud.counter import closing, handover
 from cloud.counter import service as counter
+from cloud.ledger import service as ledger
 from protocols.errors import Conflict, NotFound, Refused
 from protocols.time import SHANGHAI
 from tests.cloud.counter.test_lane_cash import payment, take
 from tests.support.cash import alarm, count_shift, person, takes
+from tests.support.hub import CLOSE_KEY, close_key_pem
 from tests.support.money import BOTH, EAST, NOON, NORTH, bill, line, request, shift
 
 DAY = NOON.date()
@@ -22,7 +25,7 @@ EVENING = NOON + timedelta(hours=8)
 
 async def close(db, *, key: str = "close-0001", day: date = DAY, at: datetime = EVENING, who: int = 2) -> closing.Close:
     async with db.tx(EAST) as tx:
-        return await closing.close(tx, 11, day, person(who), key=key, at=at)
+        return await closing.close(tx, 11, day, person(who), CLOSE_KEY, key=key, at=at)
 
 
 async def test_the_sheet_holds_what_the_day_came_to(money_db, money_admin):
@@ -94,7 +97,7 @@ async def test_a_payment_that_races_the_close_is_in_the_sheet_or_refused(money_d
     async def system() -> closing.Close:
         await asyncio.sleep(0.004)
         async with money_db.tx(EAST) as tx:
-            return await closing.close(tx, 11, DAY, person(2), key="close-0001", at=EVENING, system=True)
+            return await closing.close(tx, 11, DAY, person(2), CLOSE_KEY, key="close-0001", at=EVENING, system=True)
 
     done = await asyncio.gather(*(pay(n) for n in range(5)), system(), *(pay(n) for n in range(5, 10)), return_exceptions=True)
     taken = sum(isinstance(one, counter.Receipt) for one in done)
@@ -131,12 +134,12 @@ async def test_at_six_the_system_closes_what_nobody_closed_and_alarms(money_db, 
         lines = await bill(tx, line(103, 700))
     opened = await takes(money_db, 30_300, at=EVENING + timedelta(hours=3))
     six = datetime(2026, 11, 25, 6, 0, tzinfo=SHANGHAI)
-    assert await closing.close_what_is_open(money_db, six - timedelta(seconds=1)) == 0
+    assert await closing.close_what_is_open(money_db, six - timedelta(seconds=1), CLOSE_KEY) == 0
     async with listening() as heard:
-        assert await closing.close_what_is_open(money_db, six) == 1
+        assert await closing.close_what_is_open(money_db, six, CLOSE_KEY) == 1
         _, told = await alarm(heard)
     assert (told["kind"], told["subject"]) == ("day_not_closed", "day:2026-11-24")
-    assert await closing.close_what_is_open(money_db, six) == 0
+    assert await closing.close_what_is_open(money_db, six, CLOSE_KEY) == 0
     async with money_db.tx(EAST) as tx:
         found = (await closing.store_closing.closes(tx, [11], 5))[0]
         wanted = request(opened, 103, lines, 700, key="night-0001")
@@ -149,7 +152,7 @@ async def test_two_workers_at_six_close_once(money_db):
     opened = await takes(money_db, 30_300)
     await count_shift(money_db, opened.id, 50_300)
     six = datetime(2026, 11, 25, 6, 0, tzinfo=SHANGHAI)
-    assert sum(await asyncio.gather(*(closing.close_what_is_open(money_db, six) for _ in range(3)))) == 1
+    assert sum(await asyncio.gather(*(closing.close_what_is_open(money_db, six, CLOSE_KEY) for _ in range(3)))) == 1
 
 
 async def test_a_close_is_never_changed(money_db):
@@ -164,7 +167,7 @@ async def test_a_close_is_never_changed(money_db):
         with pytest.raises(NotFound, match="close_not_found"):
             await closing.close_of(tx, done.id)
         with pytest.raises(NotFound, match="project_not_found"):
-            await closing.close(tx, 11, DAY, person(2), key="close-0009", at=EVENING)
+            await closing.close(tx, 11, DAY, person(2), CLOSE_KEY, key="close-0009", at=EVENING)
 
 
 async def test_a_month_is_closed_after_its_days_and_once(money_db):
@@ -215,10 +218,96 @@ async def test_the_sheet_does_not_tell_a_cashier_what_an_open_drawer_holds(hub, 
     """C-31 with C-34: the system closes at six while a night shift is open; headquarters sees its cash, the counter does not."""
     await takes(hub.db, 30_300)
     async with hub.db.tx(EAST) as tx:
-        done = await closing.close(tx, 11, DAY, person(2), key="close-0001", at=EVENING, system=True)
+        done = await closing.close(tx, 11, DAY, person(2), CLOSE_KEY, key="close-0001", at=EVENING, system=True)
     await hub_client.log_in("cashier", project=11)
     finance = hub_client.another()
     await finance.log_in("hq_finance")
     seen = [(await one.get(f"/api/v1/counter/closes/{done.id}")).json()["sheet"]["drawers"][0] for one in (hub_client, finance)]
     assert [row["cash_fen"] for row in seen] == [None, 30_300]
     assert (await hub_client.get(f"/api/v1/counter/closes/{done.id}.pdf")).content.startswith(b"%PDF")
+
+
+async def test_a_close_is_signed_and_finds_what_was_changed_behind_it(money_db, money_admin):
+    """C-34, G-16: its text is a witness file; a close that was moved, or a chain forged after it, is found by it and named."""
+    await takes(money_db, 30_300)
+    async with money_db.tx(EAST) as tx:
+        done = await closing.close(tx, 11, DAY, person(2), CLOSE_KEY, key="close-0001", at=EVENING, system=True)
+    assert done.signed is not None
+    assert ledger.check_signature(CLOSE_KEY.public_key(), done.signed)
+    assert f"closing day 11 {DAY}\n" in done.signed
+    assert done.digest in done.signed
+    witness = ledger.parse_witness("RJ-261124.txt", done.signed, CLOSE_KEY.public_key())
+    async with money_db.tx(BOTH) as tx:
+        assert (await counter.verify(tx, [witness])).ok
+    money_admin.tamper(f"UPDATE ledger_periods SET day = day - 1 WHERE project_id = 11 AND day = '{DAY}'")
+    async with money_db.tx(BOTH) as tx:
+        faults = (await counter.verify(tx, [witness])).faults
+    assert [(one.what, one.seq) for one in faults if one.what == "closing"][0] == ("closing", done.seq)
+    money_admin.tamper(f"UPDATE ledger_periods SET day = day + 1 WHERE project_id = 11 AND seq = {done.seq}")
+    forged = done.signed.replace(done.hash, "00" * 32)
+    unsigned = ledger.parse_witness("forged", forged, CLOSE_KEY.public_key())
+    assert unsigned.unsigned == (f"day 11 {DAY}",)
+
+
+async def test_a_chain_forged_after_a_signed_close_is_found_by_it(money_db, money_admin, tmp_path):
+    """G-16: who controls the whole database writes the last entry anew, with all hashes, sums and the close; the file knows."""
+    await takes(money_db, 30_300)
+    async with money_db.tx(EAST) as tx:
+        done = await closing.close(tx, 11, DAY, person(2), CLOSE_KEY, key="close-0001", at=EVENING, system=True)
+    path = tmp_path / "close.txt"
+    path.write_text((done.signed or "") + "\n")
+    (tmp_path / "close.key").write_bytes(close_key_pem())
+    witnesses = proof.read_witnesses([path], tmp_path)
+    assert (await proof.verify(money_db, witnesses))["ok"]
+    forged = "decode(repeat('ab', 32), 'hex')"
+    money_admin.tamper(
+        f"UPDATE ledger_entries SET hash = {forged} WHERE project_id = 11 AND seq = {done.seq};"
+        f"UPDATE ledger_heads SET hash = {forged} WHERE project_id = 11;"
+        f"UPDATE ledger_periods SET hash = {forged} WHERE project_id = 11; UPDATE day_closes SET hash = {forged}"
+    )
+    faults = (await proof.verify(money_db, witnesses))["faults"]
+    assert (f"close.txt: entry {done.seq} is another one" in " ".join(one["detail"] for one in faults)) is True
+    own = ledger.close_key(tmp_path).public_key()
+    found = await proof.verify(money_db, close_key=own)
+    assert any(one["what"] == "witness" and one["detail"].startswith("signed closes") for one in found["faults"])
+
+
+async def test_a_hub_without_its_close_key_closes_nothing_and_says_why(hub, hub_client, listening, tmp_path):
+    """C-34: on the page a sentence, over JSON a Stop, by night an alarm once; the day stays open."""
+    hub.settings = hub.settings.model_copy(update={"keys": tmp_path})
+    await hub_client.log_in("cashier", project=11)
+    opened = await takes(hub.db, 30_300)
+    await count_shift(hub.db, opened.id, 50_300)
+    body = {"project": 11, "day": str(DAY), "key": "close-0001"}
+    answer = await hub_client.post("/api/v1/counter/closes", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (500, "no_keys")
+    page = await hub_client.get("/shifts?at=p11")
+    csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
+    shown = await hub_client.post(
+        "/shifts/close?at=p11", data={"csrf": csrf, "project": 11, "day": str(DAY), "key": "close-00002"}
+    )
+    assert shown.status_code == 422
+    assert "缺少密钥文件 close.key" in shown.text
+    six = datetime(2026, 11, 25, 6, 0, tzinfo=SHANGHAI)
+    async with listening() as heard:
+        assert await closing.close_what_is_open(hub.db, six, None) == 0
+        assert (await alarm(heard))[1]["kind"] == "day_not_closed"
+    async with hub.db.tx(EAST) as tx:
+        assert await ledger.closed_through(tx, 11) is None
+
+
+async def test_the_signed_text_is_downloaded_and_printed(hub, hub_client):
+    await hub_client.log_in("cashier", project=11)
+    done = [
+        (await hub_client.post("/api/v1/counter/closes", json={"project": 11, "day": day, "key": f"close-{day}"})).json()
+        for day in ("2026-11-23", "2026-11-24")
+    ]
+    one = await hub_client.get(f"/api/v1/counter/closes/{done[0]['id']}/witness.txt")
+    assert one.text == done[0]["signed"] + "\n"
+    both = await hub_client.get("/api/v1/counter/closes/witness.txt?project=11")
+    assert "attachment" in both.headers["content-disposition"]
+    witness = ledger.parse_witness("closes", both.text, CLOSE_KEY.public_key())
+    assert [str(each.day) for each in witness.closed] == ["2026-11-23", "2026-11-24"]
+    other = hub_client.another()
+    await other.log_in("cashier", project=21)
+    assert (await other.get("/api/v1/counter/closes/witness.txt?project=11")).status_code == 404
