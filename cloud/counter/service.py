@@ -16,7 +16,6 @@ from cloud.counter.proof import counts, verify
 from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
 from cloud.counter.proof_cash import signed_closes
-from cloud.counter.reversing import MOVE, VOID, ask_move, ask_void, move_approved, void_approved
 
 __all__ = [
     "working_days",
