@@ -18,6 +18,7 @@ from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import pages_owner, pages_search, routes_cash
 from cloud.counter import service as counter
+from cloud.estate import service as estate
 from cloud.estate.api import estate_router
 from cloud.estate.pages import EXPORT as OWNERS_EXPORT
 from cloud.estate.pages import estate_pages
@@ -112,6 +113,7 @@ def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
         metering.keep_ahead(hub.db, hub.clock.now),
         keep_house(hub.db, hub.clock.now),
         wallets.run(hub.db, hub.clock.now),
+        estate.keep_payers(hub.db, hub.clock.now),
     ]
     found.append(counter.keep_closing(hub.db, hub.settings.keys, hub.clock.now))
     found.append(jobs.work(hub))
@@ -127,8 +129,8 @@ def create_app(hub: Hub) -> FastAPI:
     app.include_router(exports_router(exports(), page_user, audit))
     shell = (shell_router(page_user), jobs_router(page_user, require), openapi_router(require))
     forms = form_pages(page_user, audit, charged)
-    estate = (estate_router(require, audit), import_pages(page_user, audit), forms, estate_pages(page_user))
-    for one in (*_ROUTERS, router, *estate, fleet_router(require), *shell):
+    owners = (estate_router(require, audit), import_pages(page_user, audit), forms, estate_pages(page_user))
+    for one in (*_ROUTERS, router, *owners, fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))

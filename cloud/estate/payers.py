@@ -78,9 +78,9 @@ async def stop_item_payer(tx: Tx, room_id: int, item_code: str, *, from_day: dat
                 await store_payers.end_payer(tx, one.id, from_day)
 
 
-async def turn_payers(tx: Tx, today: date) -> int:
-    """A new day: rooms name whoever pays from today on. How many changed."""
-    return await store_payers.turn_payers(tx, today)
+async def turn_payers(tx: Tx, today: date, *, since: date = date.min) -> int:
+    """A new day: rooms name whoever pays from today on, of those with a turn after `since`. How many changed."""
+    return await store_payers.turn_payers(tx, today, since=since)
 
 
 async def people_of_rooms(tx: Tx, room_ids: Sequence[int]) -> list[Relation]:

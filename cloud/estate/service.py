@@ -7,6 +7,9 @@ from datetime import datetime
 
 from cloud.estate import store, store_search
 from cloud.estate.domain import KINDS, Found, NewRoom, Project, Room, read_query
+from cloud.estate.domain_fields import Reader as FieldReader
+from cloud.estate.domain_fields import shown as shown_value
+from cloud.estate.domain_import import letters as cell_letters
 from cloud.estate.domain_owners import (
     RELATIONS,
     OwnerRecord,
@@ -21,6 +24,7 @@ from cloud.estate.domain_owners import (
     mask_phone,
 )
 from cloud.estate.domain_tree import STATUSES, USES, BankAccount, ProjectRecord, RoomRecord, RoomValues, StatusSpan, long_code
+from cloud.estate.housekeeping import keep_payers
 from cloud.estate.identity import IdentityKeys, identity_keys
 from cloud.estate.owners import (
     contacts,
@@ -47,16 +51,19 @@ from cloud.estate.payers import (
     transfers,
     turn_payers,
 )
+from cloud.estate.spreadsheet import MOST_BYTES, Sheet, plain_heading, read_sheet
 from cloud.estate.tree import project_record, room_links, room_record, room_records, room_statuses
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 
 __all__ = [
     "KINDS",
+    "MOST_BYTES",
     "RELATIONS",
     "STATUSES",
     "USES",
     "BankAccount",
+    "FieldReader",
     "Found",
     "IdentityKeys",
     "NewRoom",
@@ -71,12 +78,14 @@ __all__ = [
     "Room",
     "RoomRecord",
     "RoomValues",
+    "Sheet",
     "StatusSpan",
     "Transfer",
     "add_company",
     "add_project",
     "add_relation",
     "add_rooms",
+    "cell_letters",
     "company_id",
     "contacts",
     "duplicates",
@@ -86,6 +95,7 @@ __all__ = [
     "get_room",
     "identity_keys",
     "initials",
+    "keep_payers",
     "likely_same",
     "long_code",
     "mask_identity",
@@ -98,8 +108,10 @@ __all__ = [
     "payer_history",
     "payers_of",
     "people_of_rooms",
+    "plain_heading",
     "project_record",
     "projects",
+    "read_sheet",
     "room_area",
     "room_links",
     "room_record",
@@ -111,6 +123,7 @@ __all__ = [
     "search_rooms",
     "see_identity",
     "set_payer",
+    "shown_value",
     "stop_item_payer",
     "transfer",
     "transfers",

@@ -80,18 +80,18 @@ async def begin(tx: Tx, room_ids: Sequence[int], day: date) -> None:
     await tx.execute("UPDATE room_payers SET from_day = %s WHERE room_id = ANY(%s)", (day, list(room_ids)))
 
 
-async def turn_payers(tx: Tx, today: date, room_ids: Sequence[int] | None = None) -> int:
-    """Let rooms name whoever pays from today on; how many changed. Without rooms: those with a turn in the last 40 days."""
+async def turn_payers(tx: Tx, today: date, room_ids: Sequence[int] | None = None, *, since: date = date.min) -> int:
+    """Let rooms name whoever pays from today on; how many changed. Without rooms: those with a turn after `since`."""
     return await tx.execute(
         """
         UPDATE rooms r SET payer_id = now.owner_id
         FROM (SELECT p.room_id, p.owner_id FROM room_payers p
               WHERE p.item_code IS NULL AND NOT p.cancelled AND (p.from_day IS NULL OR p.from_day <= %(today)s)
                 AND (p.to_day IS NULL OR p.to_day > %(today)s)
-                AND CASE WHEN %(rooms)s::int[] IS NULL THEN p.from_day > %(today)s - 40 ELSE p.room_id = ANY(%(rooms)s) END) now
+                AND CASE WHEN %(rooms)s::int[] IS NULL THEN p.from_day > %(since)s ELSE p.room_id = ANY(%(rooms)s) END) now
         WHERE r.id = now.room_id AND r.payer_id IS DISTINCT FROM now.owner_id
         """,
-        {"today": today, "rooms": None if room_ids is None else list(room_ids)},
+        {"today": today, "since": since, "rooms": None if room_ids is None else list(room_ids)},
     )
 
 

@@ -118,7 +118,7 @@ def environment() -> Environment:
     }
     env.filters.update(formats)
     env.globals.update(static=static, icon=icon, menu_of=menu_of, go=GO, status=status, phone_of=phone_of, text_sizes=TEXT_SIZES)
-    env.globals.update(find_url="/receipts", find_words="找收据号、房号、车牌")
+    env.globals.update(find_url="/search", find_words="房号、姓名、电话、车牌、收据号")
     return env
 
 

@@ -97,6 +97,14 @@ async def test_an_import_from_file_to_rooms(manager):
     assert "贾晓满" in await get(manager, "/owners?q=jxm")
 
 
+async def test_the_box_on_top_of_every_page_searches_everything(manager):
+    """O-08, UI.md 3: rooms, people, plates and receipts, in the place that is looked at; the only hit opens."""
+    text = await get(manager, "/owners?at=p11")
+    assert 'action="/search" role="search"><input type="hidden" name="at" value="p11">' in text
+    found = await manager.get("/search", params={"q": "京A00111", "at": "p11"}, headers=HTML, follow_redirects=False)
+    assert (found.status_code, found.headers["location"]) == (303, "/owners/111")
+
+
 async def test_an_export_needs_its_permission(manager):
     """O-22"""
     async with manager.another() as cashier:
