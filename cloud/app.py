@@ -25,7 +25,7 @@ from cloud.estate.pages import estate_pages
 from cloud.estate.pages_forms import form_pages
 from cloud.estate.pages_import import import_pages
 from cloud.fees import api as fees_api
-from cloud.fees import api_billing, api_standards
+from cloud.fees import api_billing, api_standards, pages_charges, pages_lines
 from cloud.fees import service as fees
 from cloud.fees.store_charged import charged
 from cloud.fleet.api import fleet_router
@@ -75,6 +75,8 @@ _ROUTERS = (
     fees_api.router,
     api_standards.router,
     api_billing.router,
+    pages_charges.router,
+    pages_lines.router,
     payments_api.router,
     parking_api.router,
     metering_api.router,
@@ -177,7 +179,8 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
 
 def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
-    return {one.table.name: one for one in (pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT)}
+    found = (pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT)
+    return {one.table.name: one for one in found}
 
 
 def job_runners() -> dict[str, jobs.Runner]:

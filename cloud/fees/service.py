@@ -145,8 +145,10 @@ async def put_items(tx: Tx, company_id: int, items: Sequence[Item]) -> None:
             raise Conflict("item_differs", zh, f"fee item {item.code} is there with other content", field="items")
 
 
-async def add_lines(tx: Tx, *, company_id: int, project_id: int, lines: Sequence[NewLine], at: datetime, by: str) -> int:
-    """Add charge lines and post their bill; how many are new.
+async def add_lines(
+    tx: Tx, *, company_id: int, project_id: int, lines: Sequence[NewLine], at: datetime, by: str, against: str | None = None
+) -> int:
+    """Add charge lines and post their bill; how many are new. `against`: the account that is credited instead of the items' own.
 
     Idempotent by item, object and period: a line that lives already is left alone (F-09). Refused `unknown_item`, `bad_line`.
     """
@@ -160,7 +162,7 @@ async def add_lines(tx: Tx, *, company_id: int, project_id: int, lines: Sequence
         return 0
     totals: dict[str, Fen] = {}
     for code, amount in added:
-        account = known[code][1].account
+        account = against or known[code][1].account
         totals[account] = totals.get(account, 0) + amount
     ref = f"batch:{batch}"
     postings = [ledger.Posting(ledger.Account.RECEIVABLE, sum(totals.values()), ref)]

@@ -36,6 +36,7 @@ MENU = (
     MenuItem("账务", "交班日结", "/shifts", "user-check", "shift.read"),
     MenuItem("收费", "本班", "/shift", "calculator", "shift.run"),
     MenuItem("账务", "缴款", "/deposit-slips", "building-bank", "slip.read"),
+    MenuItem("账务", "应收账单", "/charges", "file-invoice", "charge.read"),
     MenuItem("账务", "押金", "/deposits", "pig-money", "deposit.read"),
     MenuItem("账务", "预存", "/wallets", "wallet", "wallet.read"),
     MenuItem("经营", "业主房产", "/owners", "users", "owner.read"),
