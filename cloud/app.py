@@ -166,6 +166,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
     """kind of an approval -> what carries it out, in the transaction of the decision."""
     return {
         "shift.variance": counter.carry_variance,
+        counter.OPENING: counter.opening_approved,
         fees.WAIVER: fees.waiver_approved,
         fees.ADJUST: fees.adjustment_approved,
         fees.PUBLISH: fees.publish_approved,

@@ -10,6 +10,7 @@ from cloud.counter.cash_watch import keep_closing
 from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
 from cloud.counter.domain_cash import deadline, last_due, older, working_days
+from cloud.counter.opening import OPENING, opening_approved
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
@@ -23,6 +24,7 @@ __all__ = [
     "last_due",
     "deadline",
     "CollectRequest",
+    "OPENING",
     "Method",
     "Offer",
     "Person",
@@ -35,6 +37,7 @@ __all__ = [
     "keep_closing",
     "open_lines",
     "open_shift",
+    "opening_approved",
     "post_lane_cash",
     "post_order_paid",
     "print_receipt",
