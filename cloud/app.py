@@ -167,6 +167,8 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
     return {
         "shift.variance": counter.carry_variance,
         counter.OPENING: counter.opening_approved,
+        counter.VOID: counter.void_approved,
+        counter.MOVE: counter.move_approved,
         fees.WAIVER: fees.waiver_approved,
         fees.ADJUST: fees.adjustment_approved,
         fees.PUBLISH: fees.publish_approved,

@@ -1,13 +1,16 @@
-"""A cashier takes a payment of open lines (C-01 .. C-07)."""
+"""A cashier takes a payment of open lines, money to be held, or both (C-01 .. C-07, C-13, C-19)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from cloud.counter import store, store_shifts
-from cloud.counter.domain import Draft, Offer, Receipt, ReceiptLine, Tender, digest, tender
+from cloud.access.service import setting
+from cloud.counter import extras, store, store_shifts
+from cloud.counter.domain import Because, Draft, Offer, Receipt, ReceiptLine, Tender, digest, tender
+from cloud.counter.domain_tender import excess
+from cloud.counter.extras import DepositTaken, Place, TopUp
 from cloud.counter.posting import book
 from cloud.counter.shifts import Person
 from cloud.counter.store import Shift
@@ -19,12 +22,16 @@ from protocols.errors import Conflict, NotFound, Refused
 from protocols.money import Fen
 from protocols.time import business_date, civil
 
+LATE_FIRST = "counter.late_first"
+
 
 @dataclass(frozen=True, slots=True)
 class CollectRequest:
     """What a cashier sends: which lines of a room, how they are paid, what the screen said they cost.
 
-    `key` is the client's idempotency key (C-06). `part_fen`: pay only so much of the lines (C-04), None for all that is due.
+    `key` is the client's idempotency key (C-06). `part_fen`: pay only so much of the lines (C-04), None for all that is due;
+    `chosen`: (line, fen) instead, an allocation of the payer's own (Q-60). `keep_excess`: what is handed over beyond what is due
+    goes to the general wallet, no change (C-03). `payer_name`: somebody else pays (C-19).
     """
 
     project_id: int
@@ -36,12 +43,26 @@ class CollectRequest:
     shift_id: int
     terminal: str
     part_fen: Fen | None = None
+    chosen: tuple[tuple[int, Fen], ...] = ()
+    top_ups: tuple[TopUp, ...] = ()
+    deposits: tuple[DepositTaken, ...] = ()
+    keep_excess: bool = False
+    payer_name: str = ""
+
+    @property
+    def source(self) -> str:
+        return f"counter:{self.key}"
 
     @property
     def fingerprint(self) -> str:
         offers = [(offer.method, offer.tendered_fen, offer.reference) for offer in self.offers]
-        content = [self.room_id, sorted(self.line_ids), offers, self.expected_total_fen, self.part_fen, self.shift_id]
-        return digest(self.project_id, content)
+        content: list[object] = [
+            self.room_id, sorted(self.line_ids), offers, self.expected_total_fen, self.part_fen, self.shift_id
+        ]  # fmt: skip
+        ups = [(one.purpose, one.amount_fen, one.owner) for one in self.top_ups]
+        deposits = [(one.item, one.amount_fen, one.purpose, one.condition) for one in self.deposits]
+        more = [sorted(self.chosen), ups, deposits, self.keep_excess, self.payer_name]
+        return digest(self.project_id, [*content, *more] if any(more) else content)
 
 
 async def open_lines(tx: Tx, project_id: int, room_id: int, at: datetime) -> list[fees.Line]:
@@ -51,23 +72,60 @@ async def open_lines(tx: Tx, project_id: int, room_id: int, at: datetime) -> lis
 
 
 async def collect(tx: Tx, request: CollectRequest, person: Person, at: datetime) -> Receipt:
-    """Take a payment of open lines: receipt, entry and settled lines, all or nothing.
+    """Take a payment: receipt, entry, settled lines and money held, all or nothing.
 
     The same key with the same content returns the first receipt. NotFound `line_not_found`; Conflict `key_used`, `already_paid`
-    (naming who took it); Refused `no_shift`, `amount_changed`, `part_payment`, and those of `tender`.
+    (naming who took it); Refused `no_shift`, `amount_changed`, `part_payment`, and those of `tender` and of `extras`.
     """
-    source = f"counter:{request.key}"
-    known = await _known(tx, request, source)
+    known = await _known(tx, request)
     if known is not None:
         return known
     shift = await _shift_of(tx, request, person)
-    lines = await fees.lock_lines(tx, request.project_id, request.line_ids, business_date(at))
+    return await take(tx, request, shift, at, day=business_date(at))
+
+
+async def take(
+    tx: Tx, request: CollectRequest, shift: Shift, at: datetime, *, day: date, because: Because | None = None
+) -> Receipt:
+    """Book a payment in a shift on a business day: `collect` after its checks, or what was approved (`because`)."""
+    extra = extras.due(request.top_ups, request.deposits)
+    locked = await _locked(tx, request, day) if request.line_ids or not extra else []
+    if isinstance(locked, Receipt):
+        return locked
+    shares = await _shares(tx, request, locked)
+    payable = sum(share.amount_fen for share in shares) + extra
+    top_ups = list(request.top_ups)
+    if request.keep_excess:
+        over = excess(payable, request.offers)
+        top_ups, payable = extras.with_excess(top_ups, over), payable + over
+    tenders, change = tender(payable, request.offers)
+    place = await _place(tx, request, shares, shift, at)
+    await fees.settle(tx, shares, day=day, source=request.source)
+    spent = await extras.spend(tx, place, request.offers, shares)
+    held = await extras.hold(tx, place, top_ups, request.deposits)
+    lines = [*_receipt_lines(shares), *held.lines]
+    draft = _counter_draft(request, shift, lines, tenders, change, at, day, because)
+    return await book(
+        tx,
+        draft,
+        source=request.source,
+        cash_ref=f"shift:{shift.id}",
+        credits=[*spent, *credits(shares), *held.postings],
+        receipt_book=shift.book,
+        fingerprint=request.fingerprint,
+        payer=await _payer(tx, request, place.payer_id),
+    )
+
+
+async def _locked(tx: Tx, request: CollectRequest, day: date) -> list[fees.Line] | Receipt:
+    """The lines, locked and as the screen said they are; or the receipt that the same request made meanwhile."""
+    lines = await fees.lock_lines(tx, request.project_id, request.line_ids, day)
     if not lines or len(lines) != len(set(request.line_ids)) or any(line.room_id != request.room_id for line in lines):
         raise NotFound("line_not_found", "没有这笔应收", "no such charge line of this room", field="line_ids")
     taken = next((line for line in lines if not line.open), None)
     if taken is not None:
         # A second click waits for the first one's lines and then finds them paid: by itself.
-        known = await _known(tx, request, source)
+        known = await _known(tx, request)
         if known is not None:
             return known
         raise await _already_paid(tx, taken)
@@ -76,27 +134,48 @@ async def collect(tx: Tx, request: CollectRequest, person: Person, at: datetime)
         raise Refused(
             "amount_changed", "应收金额已变化，请核对后再收", f"due is {due} fen", field="expected_total_fen", due_fen=due
         )
-    payable = due if request.part_fen is None else request.part_fen
-    shares = fees.allocate(lines, payable)
-    tenders, change = tender(payable, request.offers)
-    draft = _counter_draft(request, shift, shares, tenders, change, at)
-    payer_id = next((line.payer_id for line in lines if line.payer_id), None)
-    payer = (payer_id, await estate.owner_name(tx, payer_id)) if payer_id else None
-    await fees.settle(tx, shares, day=draft.business_date, source=source)
-    return await book(
-        tx,
-        draft,
-        source=source,
-        cash_ref=f"shift:{shift.id}",
-        credits=_credits(shares),
-        receipt_book=shift.book,
-        fingerprint=request.fingerprint,
-        payer=payer,
-    )
+    return lines
 
 
-async def _known(tx: Tx, request: CollectRequest, source: str) -> Receipt | None:
-    found = await store.by_key(tx, request.project_id, source)
+async def _shares(tx: Tx, request: CollectRequest, lines: Sequence[fees.Line]) -> list[fees.Share]:
+    """How the payment is spread: all that is due, a part in the company's order, or as the payer chose (C-04, Q-60)."""
+    if not lines:
+        return []
+    if request.chosen:
+        by_id = {line.id: line for line in lines}
+        if {line for line, _ in request.chosen} != set(by_id) or len(request.chosen) != len(by_id):
+            raise Refused("bad_allocation", "指定的金额要和所选费用一一对应", "one amount a line", field="chosen")
+        return [share for line, fen in request.chosen for share in fees.allocate([by_id[line]], fen)]
+    if request.part_fen is None:
+        return fees.allocate(lines, sum(line.due_fen for line in lines))
+    project = await estate.get_project(tx, request.project_id)
+    late_first = await setting(tx, LATE_FIRST, project.company_id) is True
+    return fees.allocate(lines, request.part_fen, by="late_first" if late_first else "principal_first")
+
+
+async def _place(tx: Tx, request: CollectRequest, shares: Sequence[fees.Share], shift: Shift, at: datetime) -> Place:
+    payer_id = next((share.line.payer_id for share in shares if share.line.payer_id), None)
+    room = None
+    if request.room_id is not None and (not shares or payer_id is None):
+        room = await estate.get_room(tx, request.project_id, request.room_id)
+    objects = "、".join(sorted({share.line.object for share in shares})) or (room.code if room else "")
+    return Place(
+        request.project_id, request.room_id, room.code if room else objects, payer_id or (room.payer_id if room else None),
+        request.source, at, shift.user_number,
+    )  # fmt: skip
+
+
+async def _payer(tx: Tx, request: CollectRequest, payer_id: int | None) -> tuple[str | None, str] | None:
+    """(whose personal field, name): the owner, or whoever paid in his place (C-19)."""
+    name = request.payer_name.strip()
+    if not name and not payer_id:
+        return None
+    subject = f"owner:{payer_id}" if payer_id else None
+    return subject, name or await estate.owner_name(tx, payer_id or 0)
+
+
+async def _known(tx: Tx, request: CollectRequest) -> Receipt | None:
+    found = await store.by_key(tx, request.project_id, request.source)
     if found is None:
         return None
     receipt_id, fingerprint = found
@@ -125,10 +204,8 @@ async def _already_paid(tx: Tx, line: fees.Line) -> Conflict:
     return Conflict("already_paid", text, f"paid with receipt {no}", field="line_ids", line=line.id, receipt=no, cashier=name)
 
 
-def _counter_draft(
-    request: CollectRequest, shift: Shift, shares: Sequence[fees.Share], tenders: Sequence[Tender], change: Fen, at: datetime
-) -> Draft:
-    lines = [
+def _receipt_lines(shares: Sequence[fees.Share]) -> list[ReceiptLine]:
+    return [
         ReceiptLine(
             charge_line=share.line.id,
             item=share.line.item.code,
@@ -142,15 +219,26 @@ def _counter_draft(
         )
         for share in sorted(shares, key=lambda share: (share.line.item.print_order, share.line.period_from, share.line.id))
     ]
-    objects = "、".join(sorted({line.object for line in lines}))
+
+
+def _counter_draft(
+    request: CollectRequest,
+    shift: Shift,
+    lines: Sequence[ReceiptLine],
+    tenders: Sequence[Tender],
+    change: Fen,
+    at: datetime,
+    day: date,
+    because: Because | None,
+) -> Draft:
     return Draft(
         project_id=request.project_id,
         kind="counter",
         at=at,
         arrived_at=at,
-        business_date=business_date(at),
+        business_date=day,
         room_id=request.room_id,
-        object=objects,
+        object="、".join(sorted({line.object for line in lines})),
         lines=lines,
         tenders=tenders,
         change_fen=change,
@@ -158,10 +246,12 @@ def _counter_draft(
         cashier_name=shift.user_name,
         shift_id=shift.id,
         terminal=shift.terminal,
+        because=because,
     )
 
 
-def _credits(shares: Sequence[fees.Share]) -> list[ledger.Posting]:
+def credits(shares: Sequence[fees.Share]) -> list[ledger.Posting]:
+    """What the settled lines owe no more."""
     postings = []
     for share in shares:
         ref = f"line:{share.line.id}"

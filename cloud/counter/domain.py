@@ -1,30 +1,34 @@
-"""Receipts without a database: tenders and change, what of a receipt is hashed, how it is named. Amounts in fen."""
+"""Receipts without a database: what of a receipt is hashed, how it is named, its reversal. Amounts in fen."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
 from cloud.counter.domain_tender import Method, Offer, Tender, tender
 from cloud.ledger.service import Account, Posting, check_code
 from protocols.money import Fen
+from protocols.time import business_date
 
 __all__ = [
+    "Because",
     "Draft",
     "Kind",
     "Method",
     "Offer",
     "Receipt",
     "ReceiptLine",
+    "Ref",
     "Tender",
     "debits",
     "difference",
     "digest",
     "facts",
+    "reversal",
     "tender",
 ]
 
@@ -61,6 +65,28 @@ class ReceiptLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Ref:
+    """Another receipt: its id here, its number as printed."""
+
+    id: int
+    no: str
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The approval behind a receipt that takes another back, stands in its place, or is entered late (C-11, C-13, C-20).
+
+    approved_by  work number and name of the second person
+    """
+
+    approval: int
+    approved_by: str
+    reason: str
+    reverses: Ref | None = None
+    replaces: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A receipt before it has a number. `cashier` is a work number; machine payments carry box or provider as terminal."""
 
@@ -79,15 +105,34 @@ class Draft:
     shift_id: int | None
     terminal: str
     order_no: str | None = None
+    because: Because | None = None
 
     @property
     def total_fen(self) -> Fen:
         return sum(line.amount_fen for line in self.lines)
 
+    @property
+    def held_fen(self) -> Fen:
+        """What was paid from money held before (wallets): it came in earlier."""
+        return sum(one.amount_fen for one in self.tenders if one.method == "wallet")
+
+    @property
+    def reverses(self) -> Ref | None:
+        return self.because.reverses if self.because else None
+
+    @property
+    def entered_late(self) -> bool:
+        """补录: a person posted it to an earlier business day (C-13)."""
+        return self.kind == "counter" and self.reverses is None and self.business_date < business_date(self.at)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A booked receipt. `payer` is None where nobody was named or once `erased`; `prints` counts the papers made so far."""
+    """A booked receipt. `payer` is None where nobody was named or once `erased`; `prints` counts the papers made so far.
+
+    source                    that of its entry: what was settled and moved is found by it
+    reversed_by, replaced_by  the receipts that took it back or stand in its place
+    """
 
     id: int
     book: str
@@ -99,6 +144,10 @@ class Receipt:
     payer: str | None = None
     prints: int = 0
     erased: bool = False
+    book_id: int = 0
+    source: str = ""
+    reversed_by: Ref | None = None
+    replaced_by: Ref | None = None
 
     @property
     def payer_text(self) -> str:
@@ -129,7 +178,27 @@ def facts(draft: Draft) -> dict[str, object]:
         "order": draft.order_no,
         "lines": [_line_facts(line) for line in draft.lines],
         "tenders": [asdict(one) for one in draft.tenders],
+    } | ({"because": _because_facts(draft.because)} if draft.because else {})
+
+
+def _because_facts(because: Because) -> dict[str, object]:
+    return {
+        "approval": because.approval,
+        "approved_by": because.approved_by,
+        "reason": because.reason,
+        "reverses": because.reverses and because.reverses.no,
+        "replaces": because.replaces and because.replaces.no,
     }
+
+
+def reversal(receipt: Receipt, because: Because, at: datetime) -> Draft:
+    """The receipt that takes another one back: the same with every amount negated (红冲, C-11)."""
+    draft = receipt.draft
+    lines = [replace(one, principal_fen=-one.principal_fen, late_fee_fen=-one.late_fee_fen) for one in draft.lines]
+    tenders = [replace(one, tendered_fen=-one.amount_fen, amount_fen=-one.amount_fen) for one in draft.tenders if one.amount_fen]
+    return replace(
+        draft, at=at, arrived_at=at, business_date=business_date(at), lines=lines, tenders=tenders, change_fen=0, because=because
+    )
 
 
 def _line_facts(line: ReceiptLine) -> dict[str, object]:
@@ -143,9 +212,9 @@ def difference(receipt: Receipt, body: str) -> str | None:
     """What of a receipt is not as it was hashed: 'total_fen: 100, was 200'; None when all is."""
     hashed = json.loads(body)
     now = facts(receipt.draft) | {"book": receipt.book, "number": receipt.number}
-    for name, value in now.items():
-        if hashed.get(name) != value:
-            return f"{name}: {_short(value)}, was {_short(hashed.get(name))}"
+    for name in (*now, *(hashed.keys() - now.keys() - {"personal", "relating_to"})):
+        if hashed.get(name) != now.get(name):
+            return f"{name}: {_short(now.get(name))}, was {_short(hashed.get(name))}"
     return None
 
 
@@ -155,11 +224,13 @@ def _short(value: object) -> str:
 
 
 def debits(draft: Draft, cash_ref: str) -> list[Posting]:
-    """Where the money lies now. `cash_ref` says whose drawer; other tenders are known by their reference."""
+    """Where the money lies now. `cash_ref` says whose drawer; other tenders are known by their reference. What comes from a
+    wallet is debited by its own movement.
+    """
     return [
         Posting(_ACCOUNTS[one.method], one.amount_fen, cash_ref if one.method == "cash" else f"{one.method}:{one.reference}")
         for one in draft.tenders
-        if one.amount_fen
+        if one.amount_fen and one.method != "wallet"
     ]
 
 

@@ -10,12 +10,12 @@ from cloud.shared.words import TENDERS
 from protocols.errors import Refused
 from protocols.money import Fen
 
-Method = Literal["cash", "pos", "transfer", "cheque", "wechat", "alipay", "simulated"]
+Method = Literal["cash", "pos", "transfer", "cheque", "wechat", "alipay", "simulated", "wallet"]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the payer hands over: cash as counted, anything else with its reference (authorisation or transfer number)."""
+    """What the payer hands over: cash as counted, anything else with its reference (authorisation, transfer; 'wallet:5')."""
 
     method: Method
     tendered_fen: Fen
@@ -30,6 +30,11 @@ class Tender:
     tendered_fen: Fen
     amount_fen: Fen
     reference: str | None = None
+
+
+def excess(payable: Fen, offers: Sequence[Offer]) -> Fen:
+    """What is handed over beyond what is due: change, or by the payer's wish money for the general wallet (C-03, Q-60)."""
+    return max(sum(offer.tendered_fen for offer in offers) - payable, 0)
 
 
 def tender(payable: Fen, offers: Sequence[Offer]) -> tuple[list[Tender], Fen]:

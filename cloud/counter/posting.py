@@ -28,18 +28,20 @@ async def book(
     draft: Draft,
     *,
     source: str,
-    cash_ref: str,
+    cash_ref: str | None,
     credits: Sequence[ledger.Posting],
     receipt_book: Book,
     number: int | None = None,
     fingerprint: str = "",
-    payer: tuple[int, str] | None = None,
+    payer: tuple[str | None, str] | None = None,
+    reverses: int | None = None,
 ) -> Receipt:
     """The one posting path: entry, number and receipt, and word to whoever watches the takings.
 
     `source` is the idempotency key: posted again with the same content the first receipt comes back. `number`: taken by the box;
-    None for the book's next. `payer` is (owner id, name). A machine's receipt takes the first open day (C-34). Conflict
-    `source_used`, `number_used`; Refused `book_full`, `day_closed`.
+    None for the book's next. `payer` is (whose personal field: 'owner:12', name). `cash_ref` None: `credits` are all postings.
+    `reverses`: the entry this one takes back. A machine's receipt takes the first open day (C-34). Conflict `source_used`,
+    `number_used`; Refused `book_full`, `day_closed`.
     """
     request = ledger.Request(
         project_id=draft.project_id,
@@ -48,13 +50,15 @@ async def book(
         booked_at=draft.at,
         arrived_at=draft.arrived_at,
         business_date=draft.business_date,
-        postings=[*debits(draft, cash_ref), *credits],
+        postings=[*(debits(draft, cash_ref) if cash_ref else ()), *credits],
         body=facts(draft),
         personal={"payer": payer[1]} if payer else {},
+        reverses=reverses,
         late=draft.kind != "counter",
     )
-    subject = f"owner:{payer[0]}" if payer else None
-    await tx.notify("takings", {"project_id": draft.project_id, "kind": draft.kind, "amount_fen": draft.total_fen})
+    subject = payer[0] if payer else None
+    taken = draft.total_fen - draft.held_fen
+    await tx.notify("takings", {"project_id": draft.project_id, "kind": draft.kind, "amount_fen": taken})
     # Last, so that chain and book are locked for one round trip and the commit only.
     posted = await store.post(
         tx,
@@ -75,12 +79,16 @@ async def book(
         return (await store.receipts(tx, [posted.receipt_id]))[0]
     name = payer[1] if payer else None
     draft = replace(draft, business_date=booked.day)
-    return Receipt(posted.receipt_id, receipt_book.code, posted.number, booked.id, booked.seq, booked.hash, draft, name)
+    return Receipt(
+        posted.receipt_id, receipt_book.code, posted.number, booked.id, booked.seq, booked.hash, draft, name,
+        book_id=receipt_book.id, source=source,
+    )  # fmt: skip
 
 
 def _refuse(outcome: str, number: int | None) -> None:
     if outcome == "book_full":
-        raise Refused("book_full", "票据本已用完，请领新本", "the receipt book is used up", field="book")
+        zh = "票据本已用完，这笔没有收。请在“票据本”领新本，再收一次"
+        raise Refused("book_full", zh, "the receipt book is used up", field="book")
     if outcome == "no_book":
         raise NotFound("book_not_found", "没有这个票据本", "no such receipt book in this project", field="book")
     if outcome == "number_used":

@@ -23,6 +23,9 @@ async def verify(tx: Tx, witnesses: Sequence[ledger.Witness] = ()) -> ledger.Ver
     faults = [*report.faults, *await _paper_faults(tx, witnesses), *await fees.billing_faults(tx), *await _receipt_faults(tx)]
     for row in await store_proof.without_receipt(tx):
         faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", f"receipt {row['book']} {row['number']} is missing"))
+    for row in await store_proof.half_reversed(tx):
+        detail = f"receipt {row['id']} and its entry name different originals"
+        faults.append(ledger.Fault(row["project_id"], row["seq"], "reversal", detail))
     for row in await store_proof.gaps(tx):
         faults.append(ledger.Fault(row["project_id"], 0, "gap", f"book {row['code']}: number {row['missing']} is missing"))
     for row in await store_proof.tender_faults(tx):
@@ -60,8 +63,11 @@ async def _receipt_faults(tx: Tx) -> list[ledger.Fault]:
         found = {receipt.id: receipt for receipt in await store.receipts(tx, [row["id"] for row in page])}
         for row in page:
             detail = _columns(row) or difference(found[row["id"]], row["body"])
-            if row["total_fen"] != found[row["id"]].draft.total_fen:
-                detail = f"total_fen: {row['total_fen']}, its lines say {found[row['id']].draft.total_fen}"
+            draft = found[row["id"]].draft
+            if row["total_fen"] != draft.total_fen:
+                detail = f"total_fen: {row['total_fen']}, its lines say {draft.total_fen}"
+            if row["held_fen"] != draft.held_fen:
+                detail = f"held_fen: {row['held_fen']}, its tenders say {draft.held_fen}"
             if detail:
                 faults.append(ledger.Fault(row["entry_project"], row["seq"], "receipt", f"{found[row['id']].no}: {detail}"))
         after = page[-1]["id"]

@@ -10,15 +10,25 @@ from cloud.counter.cash_watch import keep_closing
 from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
 from cloud.counter.domain_cash import deadline, last_due, older, working_days
+from cloud.counter.extras import DepositTaken, TopUp
 from cloud.counter.opening import OPENING, opening_approved
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
+from cloud.counter.proof_cash import signed_closes
+from cloud.counter.reversing import MOVE, VOID, ask_move, ask_void, move_approved, void_approved
 from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
-from cloud.counter.proof_cash import signed_closes
 
 __all__ = [
+    "MOVE",
+    "VOID",
+    "DepositTaken",
+    "TopUp",
+    "ask_move",
+    "ask_void",
+    "move_approved",
+    "void_approved",
     "working_days",
     "older",
     "last_due",
@@ -43,7 +53,7 @@ __all__ = [
     "print_receipt",
     "receipt",
     "shift_no",
+    "signed_closes",
     "suspend_lane_cash",
     "verify",
 ]
-    "signed_closes",

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from cloud.counter.domain import Draft, Receipt, ReceiptLine, Tender
+from cloud.counter.domain import Because, Draft, Receipt, ReceiptLine, Ref, Tender
 from cloud.ledger.service import Sealed
 from cloud.shared.db import Tx
 
@@ -125,12 +125,13 @@ async def post(
         "order_no": draft.order_no,
         "request_key": key,
         "request_digest": fingerprint,
-    }
+        "held_fen": draft.held_fen,
+    } | _because(draft.because)
     row = await tx.fetch_one(
         """
         SELECT outcome, receipt_id, receipt_number, entry_id, entry_seq, encode(entry_hash, 'hex') AS entry_hash,
                entry_day
-        FROM counter_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        FROM counter_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             request.project_id,
@@ -154,11 +155,24 @@ async def post(
             _json([asdict(line) for line in draft.lines]),
             _json([asdict(tender) for tender in draft.tenders]),
             request.late,
+            request.reverses,
         ),
     )
     assert row is not None
     entry = None if row["entry_id"] is None else (row["entry_id"], row["entry_seq"], row["entry_hash"], row["entry_day"])
     return Posted(row["outcome"], row["receipt_id"], row["receipt_number"], entry)
+
+
+def _because(because: Because | None) -> dict[str, object]:
+    if because is None:
+        return {}
+    return {
+        "approval_id": because.approval,
+        "approved_by": because.approved_by,
+        "reason": because.reason,
+        "reverses": because.reverses and because.reverses.id,
+        "replaces": because.replaces and because.replaces.id,
+    }
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:
@@ -193,11 +207,13 @@ async def receipts(tx: Tx, ids: Sequence[int]) -> list[Receipt]:
         """
         SELECT r.id, r.project_id, r.kind, r.at, r.arrived_at, r.business_date, r.room_id, r.object, r.change_fen, r.cashier,
                r.cashier_name, r.shift_id, r.terminal, r.order_no, r.number, b.code AS book, r.entry_id, e.seq AS entry_seq,
-               encode(e.hash, 'hex') AS entry_hash,
+               encode(e.hash, 'hex') AS entry_hash, r.book_id, e.source, r.approval_id, r.approved_by, r.reason,
+               r.reverses, r.replaces, back.id AS reversed_by, place.id AS replaced_by,
                (SELECT p.value FROM ledger_personal p WHERE p.entry_id = r.entry_id AND p.field = 'payer') AS payer,
                e.body LIKE '%%"personal":{"payer":"%%' AS named,
                (SELECT count(*) FROM receipt_prints p WHERE p.receipt_id = r.id) AS prints
         FROM receipts r JOIN receipt_books b ON b.id = r.book_id JOIN ledger_entries e ON e.id = r.entry_id
+        LEFT JOIN receipts back ON back.reverses = r.id LEFT JOIN receipts place ON place.replaces = r.id
         WHERE r.id = ANY(%s) ORDER BY r.id
         """,
         (list(ids),),
@@ -220,10 +236,31 @@ async def receipts(tx: Tx, ids: Sequence[int]) -> list[Receipt]:
         (list(ids),),
     ):
         tenders.setdefault(row.pop("receipt_id"), []).append(Tender(**row))
-    return [_receipt(row, lines.get(row["id"], []), tenders.get(row["id"], [])) for row in rows]
+    others = {row[name] for row in rows for name in _OTHERS if row[name] is not None}
+    named = {one: Ref(one, no) for one, no in (await numbers(tx, sorted(others))).items()} if others else {}
+    return [_receipt(row, lines.get(row["id"], []), tenders.get(row["id"], []), named) for row in rows]
 
 
-def _receipt(row: dict[str, Any], lines: list[ReceiptLine], tenders: list[Tender]) -> Receipt:
+_OTHERS = ("reverses", "replaces", "reversed_by", "replaced_by")
+
+
+async def numbers(tx: Tx, ids: Sequence[int]) -> dict[int, str]:
+    """Receipt -> its number as printed."""
+    rows = await tx.fetch_all(
+        """
+        SELECT r.id, b.code || ' ' || lpad(r.number::text, greatest(7, length(r.number::text)), '0') AS no
+        FROM receipts r JOIN receipt_books b ON b.id = r.book_id WHERE r.id = ANY(%s)
+        """,
+        (list(ids),),
+    )
+    return {row["id"]: row["no"] for row in rows}
+
+
+def _receipt(row: dict[str, Any], lines: list[ReceiptLine], tenders: list[Tender], named: dict[int, Ref]) -> Receipt:
+    because = None
+    if row["approval_id"] is not None:
+        reverses, replaces = named.get(row["reverses"]), named.get(row["replaces"])
+        because = Because(row["approval_id"], row["approved_by"], row["reason"], reverses, replaces)
     draft = Draft(
         project_id=row["project_id"],
         kind=row["kind"],
@@ -240,6 +277,7 @@ def _receipt(row: dict[str, Any], lines: list[ReceiptLine], tenders: list[Tender
         shift_id=row["shift_id"],
         terminal=row["terminal"],
         order_no=row["order_no"],
+        because=because,
     )
     return Receipt(
         row["id"],
@@ -252,7 +290,27 @@ def _receipt(row: dict[str, Any], lines: list[ReceiptLine], tenders: list[Tender
         row["payer"],
         row["prints"],
         row["named"] and row["payer"] is None,
+        row["book_id"],
+        row["source"],
+        named.get(row["reversed_by"]),
+        named.get(row["replaced_by"]),
     )
+
+
+async def payer_subject(tx: Tx, entry_id: int) -> str | None:
+    """Whose personal field the payer's name of an entry is: 'owner:12'."""
+    row = await tx.fetch_one("SELECT subject FROM ledger_personal WHERE entry_id = %s AND field = 'payer'", (entry_id,))
+    return None if row is None else row["subject"]
+
+
+async def lock_receipt(tx: Tx, receipt_id: int) -> None:
+    """Whoever would take a receipt back waits for whoever is doing so."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"reverse receipt {receipt_id}",))
+
+
+async def hold_open(tx: Tx, shift_id: int) -> bool:
+    """Whether a shift is open; then it stays so until this transaction ends."""
+    return await tx.fetch_one("SELECT id FROM shifts WHERE id = %s AND closed_at IS NULL FOR SHARE", (shift_id,)) is not None
 
 
 async def add_print(tx: Tx, receipt_id: int, at: datetime, by_number: str, by_name: str) -> int:

@@ -12,7 +12,8 @@ async def page(tx: Tx, after: int, limit: int) -> list[dict[str, Any]]:
     """Receipts after an id: id, total_fen as stored, entry (project, seq, body)."""
     return await tx.fetch_all(
         """
-        SELECT r.id, r.total_fen, r.kind, r.project_id, r.at, r.arrived_at, r.business_date, e.project_id AS entry_project, e.seq,
+        SELECT r.id, r.total_fen, r.held_fen, r.kind, r.project_id, r.at, r.arrived_at, r.business_date,
+               e.project_id AS entry_project, e.seq,
                e.body, e.kind AS entry_kind, e.booked_at, e.arrived_at AS entry_arrived, e.business_date AS entry_business
         FROM receipts r JOIN ledger_entries e ON e.id = r.entry_id WHERE r.id > %s ORDER BY r.id LIMIT %s
         """,
@@ -44,6 +45,20 @@ async def without_receipt(tx: Tx) -> list[dict[str, Any]]:
         SELECT e.project_id, e.seq, e.body::jsonb ->> 'book' AS book, e.body::jsonb ->> 'number' AS number
         FROM ledger_entries e LEFT JOIN receipts r ON r.entry_id = e.id
         WHERE e.kind IN ('counter', 'lane_cash', 'order') AND r.id IS NULL ORDER BY e.project_id, e.seq
+        """,
+        (),
+    )
+
+
+async def half_reversed(tx: Tx) -> list[dict[str, Any]]:
+    """Reversals where the receipt and its entry do not take back the same thing (C-11)."""
+    return await tx.fetch_all(
+        """
+        SELECT e.project_id, e.seq, coalesce(r.id, x.id) AS id
+        FROM ledger_entries e
+        LEFT JOIN receipts r ON r.entry_id = e.id LEFT JOIN receipts o ON o.id = r.reverses
+        LEFT JOIN receipts x ON x.entry_id = e.reverses
+        WHERE (r.reverses IS NOT NULL OR x.id IS NOT NULL) AND o.entry_id IS DISTINCT FROM e.reverses ORDER BY e.project_id, e.seq
         """,
         (),
     )

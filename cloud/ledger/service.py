@@ -87,6 +87,7 @@ __all__ = [
     "is_open",
     "month_is_open",
     "movements",
+    "negated",
     "outcome",
     "parse_witness",
     "personal",
@@ -184,21 +185,32 @@ def outcome(word: str, entry: Entry | None, request: Request) -> Entry:
     return entry
 
 
-async def reverse(tx: Tx, entry_id: int, *, source: str, at: datetime, reason: str, by: str) -> Entry:
-    """Take an entry back: the same postings negated, naming the original (C-11).
+async def negated(tx: Tx, entry_id: int, *, source: str) -> list[Posting]:
+    """The postings that take an entry back, for a caller who posts them with facts of its own and `reverses` (C-11).
 
     NotFound `entry_not_found`; Conflict `already_reversed` when another source did it before.
     """
+    return (await _negated(tx, entry_id, source))[1]
+
+
+async def _negated(tx: Tx, entry_id: int, source: str) -> tuple[int, list[Posting]]:
     original = await store.entry_with_postings(tx, entry_id)
     if original is None:
         raise NotFound("entry_not_found", "没有要冲销的原分录", f"no entry {entry_id}")
     before = await store.reversal_of(tx, entry_id)
     if before not in (None, source):
         raise Conflict("already_reversed", "这笔已经冲销过了", f"entry {entry_id} is already reversed")
-    project_id, postings = original
-    negated = [Posting(posting.account, -posting.amount_fen, posting.ref) for posting in postings]
+    return original[0], [Posting(posting.account, -posting.amount_fen, posting.ref) for posting in original[1]]
+
+
+async def reverse(tx: Tx, entry_id: int, *, source: str, at: datetime, reason: str, by: str) -> Entry:
+    """Take an entry back: the same postings negated, naming the original (C-11).
+
+    NotFound `entry_not_found`; Conflict `already_reversed` when another source did it before.
+    """
+    project_id, postings = await _negated(tx, entry_id, source)
     body = {"reason": reason, "by": by}
-    return await post(tx, Request(project_id, "reversal", source, at, at, business_date(at), negated, body, reverses=entry_id))
+    return await post(tx, Request(project_id, "reversal", source, at, at, business_date(at), postings, body, reverses=entry_id))
 
 
 async def to_suspense(

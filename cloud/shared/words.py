@@ -13,6 +13,7 @@ TENDERS: dict[str, str] = {
     "wechat": "微信",
     "alipay": "支付宝",
     "simulated": "模拟支付",
+    "wallet": "预存",
 }
 
 
