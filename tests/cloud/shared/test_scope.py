@@ -10,8 +10,8 @@ from cloud.shared.db import Database, Scope
 from tests.support.filler import fill, relations
 
 EAST = Scope(frozenset({1}))
-NOBODYS = {"payment_notices", "box_bad_messages"}
-"""Tables with rows of nobody (company_id is null), which everybody may see: a forged notice names no company."""
+NOBODYS = {"payment_notices", "box_bad_messages", "approval_tiers"}
+"""Tables with rows of nobody (company_id is null), which everybody may see: a forged notice, the group's approval limits."""
 
 
 @pytest.fixture
