@@ -61,8 +61,8 @@ class Held:
 
 def due(top_ups: Sequence[TopUp], deposits: Sequence[DepositTaken]) -> Fen:
     """What they come to. Refused `bad_amount` for nothing or less, `bad_top_up` for a wallet named twice."""
-    for one in (*top_ups, *deposits):
-        if not 0 < one.amount_fen <= MAX_FEN:
+    for fen in (*(one.amount_fen for one in top_ups), *(one.amount_fen for one in deposits)):
+        if not 0 < fen <= MAX_FEN:
             raise Refused("bad_amount", "金额要大于 0", "an amount must be above 0", field="amount_fen")
     if len({(one.purpose, one.owner) for one in top_ups}) < len(top_ups):
         raise Refused("bad_top_up", "同一个预存户只写一行", "a wallet is filled once a receipt", field="top_ups")
