@@ -122,20 +122,15 @@ def for_eyes(found: Close, who: Principal) -> Close:
 
 async def summary(tx: Tx, project_id: int, day: date, at: datetime) -> dict[str, Any]:
     """The day's sheet: JSON with sums in fen. Under the chain's lock it is final."""
-    table = tender_by_item(await store_closing.by_item(tx, project_id, day), await store_closing.mixed(tx, project_id, day))
+    table = (await takings(tx, [(project_id, day)])).get((project_id, day), [])
     moved = await store_closing.movements(tx, project_id, day)
     heard = min(end_of(day), at - _HEARD)
     counts = await store_shifts.counts(tx, [project_id], day)
     return {
         "day": day.isoformat(),
         "at": iso(at),
-        "items": table,
-        "takings_fen": sum(row["fen"] for row in table),
-        "cash_fen": sum(row["fen"] for row in table if row["tender"] == "cash"),
+        **sums(table, moved),
         "books": await store_closing.books(tx, project_id, day),
-        "moved": moved,
-        "over_short_fen": -sum(row["fen"] for row in moved if row["root"] == "over_short"),
-        "suspense_fen": -sum(row["fen"] for row in moved if row["root"] == "suspense"),
         "drawers": _plain(await store_closing.drawers(tx, project_id)),
         "transit": await store_closing.transit(tx, project_id),
         "boxes": _plain(await store_closing.silent_boxes(tx, project_id, heard)),
@@ -150,6 +145,28 @@ async def summary(tx: Tx, project_id: int, day: date, at: datetime) -> dict[str,
             if one.business_date == day
         ],
     }  # fmt: skip
+
+
+def sums(items: Sequence[Mapping[str, Any]], moved: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a sheet says that receipts and ledger say too: `verify` compares it. What was paid from a wallet was taken before."""
+    return {
+        "items": list(items),
+        "takings_fen": sum(row["fen"] for row in items if row["tender"] != "wallet"),
+        "cash_fen": sum(row["fen"] for row in items if row["tender"] == "cash"),
+        "moved": list(moved),
+        "over_short_fen": -sum(row["fen"] for row in moved if row["root"] == "over_short"),
+        "suspense_fen": -sum(row["fen"] for row in moved if row["root"] == "suspense"),
+    }
+
+
+async def takings(tx: Tx, days: Sequence[tuple[int, date]]) -> dict[tuple[int, date], list[dict[str, Any]]]:
+    """tender x item of days of projects, from their receipts."""
+    single: dict[tuple[int, date], list[Mapping[str, Any]]] = {}
+    mixed: dict[tuple[int, date], list[Mapping[str, Any]]] = {}
+    for found, rows in ((single, await store_closing.by_item(tx, days)), (mixed, await store_closing.mixed(tx, days))):
+        for row in rows:
+            found.setdefault((row["project_id"], row["day"]), []).append(row)
+    return {day: tender_by_item(single.get(day, []), mixed.get(day, [])) for day in {*single, *mixed}}
 
 
 def _canonical(sheet: Mapping[str, Any]) -> str:
@@ -168,20 +185,23 @@ def _plain(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def tender_by_item(single: Sequence[Mapping[str, Any]], mixed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """tender x item of a day in fen. A receipt of several tenders pays its lines in order with its tenders in order."""
-    sums: dict[tuple[str, str], Fen] = {}
+    """tender x item of a day in fen. A receipt of several tenders pays its lines in order with its tenders in order; one that
+    takes another back gives back in the same order.
+    """
+    found: dict[tuple[str, str], Fen] = {}
     names: dict[str, str] = {}
     for row in single:
         names.setdefault(row["item"], row["item_name"])
-        sums[row["item"], row["tender"]] = sums.get((row["item"], row["tender"]), 0) + row["fen"]
+        found[row["item"], row["tender"]] = found.get((row["item"], row["tender"]), 0) + row["fen"]
     for receipt in mixed:
-        tenders = [[method, fen] for method, fen in receipt["tenders"]]
+        sign = -1 if sum(fen for _, fen in receipt["tenders"]) < 0 else 1
+        tenders = [[method, sign * fen] for method, fen in receipt["tenders"]]
         for item, name, fen in receipt["lines"]:
             names.setdefault(item, name)
-            for method, part in _poured(tenders, fen):
-                sums[item, method] = sums.get((item, method), 0) + part
+            for method, part in _poured(tenders, sign * fen):
+                found[item, method] = found.get((item, method), 0) + sign * part
     return [
-        {"item": item, "name": names[item], "tender": method, "fen": fen} for (item, method), fen in sorted(sums.items()) if fen
+        {"item": item, "name": names[item], "tender": method, "fen": fen} for (item, method), fen in sorted(found.items()) if fen
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloud.counter import store, store_proof
 from cloud.counter.domain import difference
+from cloud.counter.proof_cash import cash_faults
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
@@ -39,6 +40,7 @@ async def verify(tx: Tx, witnesses: Sequence[ledger.Witness] = ()) -> ledger.Ver
         detail = f"open charge lines come to {row['open_fen']} fen, the ledger says {row['owed_fen']} are owed"
         faults.append(ledger.Fault(row["project_id"], 0, "receivable", detail))
     return ledger.VerifyReport(report.projects, report.entries, tuple(faults))
+    faults += await cash_faults(tx)
 
 
 async def _paper_faults(tx: Tx, witnesses: Sequence[ledger.Witness]) -> list[ledger.Fault]:

@@ -111,36 +111,42 @@ async def open_on(tx: Tx, project_id: int, until: datetime) -> list[Row]:
     )
 
 
-async def by_item(tx: Tx, project_id: int, day: date) -> list[Row]:
-    """Receipts of one tender: tender, item, item_name, fen. Mixed ones are in `mixed`."""
+async def by_item(tx: Tx, days: Sequence[tuple[int, date]]) -> list[Row]:
+    """Receipts of one tender, on days of projects: project_id, day, tender, item, item_name, fen. Mixed ones are in `mixed`."""
     return await tx.fetch_all(
         """
-        SELECT t.method AS tender, l.item, min(l.item_name) AS item_name, sum(l.principal_fen + l.late_fee_fen)::bigint AS fen
-        FROM receipts r
+        SELECT w.project_id, w.day, t.method AS tender, l.item, min(l.item_name) AS item_name,
+               sum(l.principal_fen + l.late_fee_fen)::bigint AS fen
+        FROM unnest(%s::int[], %s::date[]) AS w (project_id, day)
+        JOIN receipts r ON r.project_id = w.project_id AND r.business_date = w.day
         JOIN receipt_tenders t ON t.receipt_id = r.id
         JOIN receipt_lines l ON l.receipt_id = r.id
-        WHERE r.project_id = %s AND r.business_date = %s
-          AND (SELECT count(*) FROM receipt_tenders x WHERE x.receipt_id = r.id) = 1
-        GROUP BY t.method, l.item ORDER BY l.item, t.method
+        WHERE (SELECT count(*) FROM receipt_tenders x WHERE x.receipt_id = r.id) = 1
+        GROUP BY w.project_id, w.day, t.method, l.item ORDER BY l.item, t.method
         """,
-        (project_id, day),
+        _places(days),
     )
 
 
-async def mixed(tx: Tx, project_id: int, day: date) -> list[Row]:
+async def mixed(tx: Tx, days: Sequence[tuple[int, date]]) -> list[Row]:
     """Receipts of several tenders: their tenders [[method, fen]] and lines [[item, name, fen]], each in order."""
     return await tx.fetch_all(
         """
-        SELECT r.id,
+        SELECT r.id, w.project_id, w.day,
                (SELECT jsonb_agg(jsonb_build_array(t.method, t.amount_fen) ORDER BY t.line)
                 FROM receipt_tenders t WHERE t.receipt_id = r.id) AS tenders,
                (SELECT jsonb_agg(jsonb_build_array(l.item, l.item_name, l.principal_fen + l.late_fee_fen) ORDER BY l.line)
                 FROM receipt_lines l WHERE l.receipt_id = r.id) AS lines
-        FROM receipts r WHERE r.project_id = %s AND r.business_date = %s
-          AND (SELECT count(*) FROM receipt_tenders x WHERE x.receipt_id = r.id) > 1 ORDER BY r.id
+        FROM unnest(%s::int[], %s::date[]) AS w (project_id, day)
+        JOIN receipts r ON r.project_id = w.project_id AND r.business_date = w.day
+        WHERE (SELECT count(*) FROM receipt_tenders x WHERE x.receipt_id = r.id) > 1 ORDER BY r.id
         """,
-        (project_id, day),
+        _places(days),
     )
+
+
+def _places(days: Sequence[tuple[int, date]]) -> tuple[list[int], list[date]]:
+    return [project for project, _ in days], [day for _, day in days]
 
 
 async def books(tx: Tx, project_id: int, day: date) -> list[Row]:
