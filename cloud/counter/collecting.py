@@ -102,7 +102,7 @@ async def take(
     place = await _place(tx, request, shares, shift, at)
     await fees.settle(tx, shares, day=day, source=request.source)
     spent = await extras.spend(tx, place, request.offers, shares)
-    held = await extras.hold(tx, place, top_ups, request.deposits)
+    held = await extras.hold(tx, place, top_ups, request.deposits, spent)
     lines = [*_receipt_lines(shares), *held.lines]
     draft = _counter_draft(request, shift, lines, tenders, change, at, day, because)
     return await book(

@@ -81,14 +81,22 @@ def with_excess(top_ups: Sequence[TopUp], excess: Fen) -> list[TopUp]:
     return [*found, TopUp("general", excess)]
 
 
-async def hold(tx: Tx, place: Place, top_ups: Sequence[TopUp], deposits: Sequence[DepositTaken]) -> Held:
-    """Fill the wallets and take the deposits. Refused `no_holder` without a room or payer, and those of wallets."""
+async def hold(
+    tx: Tx, place: Place, top_ups: Sequence[TopUp], deposits: Sequence[DepositTaken], spent: Sequence[ledger.Posting] = ()
+) -> Held:
+    """Fill the wallets and take the deposits. `spent`: what this receipt takes out of wallets.
+
+    Refused `no_holder` without a room or payer, `wallet_both_ways` for a wallet that also pays, and those of wallets.
+    """
     held = Held()
     for up in sorted(top_ups, key=lambda one: (one.owner, one.purpose)):
         if place.room_id is None or (up.owner and place.payer_id is None):
             raise Refused("no_holder", "预存要写明房间或业主", "a wallet needs a room or an owner", field="top_ups")
         room, owner = (None, place.payer_id) if up.owner else (place.room_id, None)
         wallet = await wallets.wallet(tx, place.project_id, room_id=room, owner_id=owner, purpose=up.purpose)
+        if any(one.ref == f"wallet:{wallet.id}" for one in spent):
+            zh = f"{wallet.name}正在付款，同一笔里不能又往里存；请少用一些预存，或者找零"
+            raise Refused("wallet_both_ways", zh, f"wallet {wallet.id} pays and is filled by one receipt", field="top_ups")
         posting = await wallets.credit(tx, wallet.id, up.amount_fen, kind="top_up", source=place.source, at=place.at, by=place.by)
         held.add(f"prepayment:{up.purpose}", wallet.name, place, "转入预存，可抵以后的费用", up.amount_fen, posting)
     for one in deposits:
