@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ async def counts(db: Database) -> dict[str, Any]:
             "payments": await counter.counts(tx),
             "orders": await payments.paid_orders(tx),
             "notices": await payments.notice_counts(tx),
+            "accounts": await ledger.balances(tx, None, "", date.max),
             "ledger_balanced": await ledger.balanced(tx),
         }
     report = await verify(db)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from protocols.errors import Refused
+from sim.demo import bills, story
 from sim.demo.play import Play
 from sim.demo.record import STREAMS, Record, Verdict, compare
 from sim.demo.stage import Stage
 from sim.demo.traffic import SiteTraffic
 from sim.network import Link
 
-CARS, PAYMENTS, READINGS = 40, 300, 1_000
+CARS, PAYMENTS, READINGS, BILLS = 40, 300, 1_000, 1_200
 LOOK_S = 0.1
 LONGER_THAN_FREE_S = 61.0
 """Charged minutes are whole ones (Q-70): who stays for less than a minute pays nothing."""
@@ -48,6 +49,7 @@ class Check:
         self._rng = random.Random(f"check/{seed}")
         self._timing = timing
         self._arriving, self._held = True, ""
+        self._sheet_faults: list[str] = []
         self.outage_s = self.catch_up_s = 0.0
 
     async def run(self) -> tuple[dict[str, Any], Verdict]:
@@ -85,15 +87,22 @@ class Check:
                     traffic.leave(lane)
 
     async def _collect(self) -> None:
-        """Three cashiers take what every room owes; one payment in twenty is clicked twice (C-06)."""
+        """Three cashiers take what every room owes; one payment in twenty is clicked twice (C-06). Then the mall's day ends."""
 
         async def at(code: str) -> None:
             for number, room in enumerate(self.play.rooms[code]):
-                await self.play.cashiers[code].collect(room, twice=number % 20 == 0)
+                await self.play.cashiers[code].collect(room, twice=number % 20 == 0, card=number % 7 == 0)
 
         await self.play.open_counters()
         await asyncio.gather(*(at(code) for code in self.play.cashiers))
         self.play.tell("柜台收款完成")
+        sheet = await story.close_the_mall(self.play)
+        mall = self.play.cashiers[story.MALL]
+        ours = {"takings_fen": sum(mall.taken.values()), "cash_fen": mall.cash_fen, "over_short_fen": -story.SHORT_FEN}
+        self._sheet_faults = [
+            f"the mall's sheet has {sheet[name]} as {name}, it must be {fen}" for name, fen in ours.items() if sheet[name] != fen
+        ]
+        self.play.tell("星汇里广场已交班、日结、做缴款单")
 
     async def _cut(self) -> None:
         """The first site loses the world for a while; drivers there pay the guard in cash."""
@@ -159,12 +168,28 @@ class Check:
             for name, lane in traffic.site.lanes.items():
                 way = traffic.site.configs[name].direction
                 record.lanes[name] = {"in": 0, "out": 0, "strokes": lane.arm.strokes} | {way: len(lane.passed)}
-        for cashier in self.play.cashiers.values():
-            record.counter |= cashier.taken
-            record.receipts_doubled += cashier.doubled
+        self._counters(record)
         for box in self.play.stage.boxes:
             record.boxes[box] = await self.play.stage.box_status(box)
         return record
+
+    def _counters(self, record: Record) -> None:
+        """What the cashiers took, and every bill they saw against arithmetic of our own."""
+        record.bill_faults += self._sheet_faults
+        record.short_fen = story.SHORT_FEN
+        for project in self.play.world.projects:
+            cashier = self.play.cashiers[project.code]
+            record.counter |= cashier.taken
+            record.receipts_doubled += cashier.doubled
+            record.cash_fen += cashier.cash_fen
+            record.late_fen += cashier.late_fen
+            for account, fen in bills.billed(project, self.play.seeded_on).items():
+                record.billed[account] = record.billed.get(account, 0) + fen
+            for room in project.rooms:
+                day, lines = cashier.bills.get(room.code, (self.play.seeded_on, []))
+                record.bills += len(lines)
+                wanted = bills.expected(project, room, self.play.seeded_on, day)
+                record.bill_faults += bills.differences(f"{project.code} {room.code}", wanted, lines)
 
 
 def judge(record: Record, hub: dict[str, Any]) -> Verdict:
@@ -174,6 +199,8 @@ def judge(record: Record, hub: dict[str, Any]) -> Verdict:
     for what, found, wanted in (
         ("passages", passages, CARS),
         ("counter payments", len(record.counter), PAYMENTS),
+        ("bills", record.bills, BILLS),
+        ("late fees", record.late_fen, 1),
         ("readings", hub["metering"]["readings"], READINGS),
     ):
         if found < wanted:

@@ -16,6 +16,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocols.time import SHANGHAI, business_date
+from sim.demo import bills, story
 from sim.demo import seed as seeding
 from sim.demo.meters import SiteMeters
 from sim.demo.names import Plates
@@ -28,6 +29,7 @@ from sim.people.staff import TERMINAL, Cashier, Guard, HubUser
 from sim.plant.site import Site
 
 _KEPT = {"lock", "logs"}
+FLOAT_FEN = 20_000
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Play:
     meters: dict[str, SiteMeters] = field(default_factory=dict)
     cashiers: dict[str, Cashier] = field(default_factory=dict)
     rooms: dict[str, list[str]] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    """Projects whose business day is over: nobody takes money there."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def open_sites(self) -> None:
@@ -52,26 +56,31 @@ class Play:
         self.tell("启动消息服务、数据库和总部 …")
         await self.stage.start_hub({"GATEHOUSE_PAY_SIM_KEY": self.provider.public_hex})
         self.provider.notify_url = f"{self.stage.hub_url}/pay/simulated/notice"
-        self.world = build(self.seed, date.fromisoformat(self._notes["today"]))
+        self.world, self.seeded_on = build(self.seed), date.fromisoformat(self._notes["today"])
         codes: dict[str, str] = {}
-        if not self._notes.get("seeded"):
+        if self.fresh:
             self.tell("建立演示数据：两家子公司，三个项目，300 户 …")
             found = await seeding.seed_sites(self.stage, self.world)
             self._notes["projects"], codes = found.projects, found.codes
         self.projects: dict[str, int] = self._notes["projects"]
-        self.manager = await self._log_in(seeding.MANAGER)
-        self.technician = await self._log_in(seeding.TECHNICIAN)
+        self.manager = await self.log_in(seeding.MANAGER)
+        self.technician = await self.log_in(seeding.TECHNICIAN)
         await asyncio.gather(*(self._open_site(project, codes) for project in self.world.projects if project.box))
         self.tell("两个小区的盒子、车道和电表在线")
 
     async def open_counters(self) -> None:
-        """Rooms, what they owe, and a cashier with an open shift in every project."""
-        if not self._notes.get("seeded"):
-            await seeding.seed_rooms(self.manager, self.world, self.projects, self.tell)
-            self._notes["seeded"] = True
-            (self.stage.folder / "demo.json").write_text(json.dumps(self._notes))
+        """Rooms, their bills, and a cashier with an open shift in every project whose day is not closed."""
+        if self.fresh:
+            await self._bill_rooms()
         for project in self.world.projects:
             await self._staff_counter(project)
+        if self.fresh:
+            await story.ask_for_things(self)
+
+    def keep(self) -> None:
+        """The world stands: the next start goes on with it."""
+        self._notes["seeded"] = True
+        (self.stage.folder / "demo.json").write_text(json.dumps(self._notes))
 
     async def stop(self) -> None:
         """Everything down; what the hub has stays."""
@@ -88,6 +97,11 @@ class Play:
         for client in ("manager", "technician", "client"):
             if hasattr(self, client):
                 await getattr(self, client).aclose()
+
+    @property
+    def fresh(self) -> bool:
+        """No earlier start has left its world here."""
+        return not self._notes.get("seeded")
 
     @property
     def boxes(self) -> list[str]:
@@ -130,17 +144,31 @@ class Play:
         await self.stage.boxes[box].start()
         self.traffic[box].site.camera_base = self.stage.boxes[box].camera
 
+    async def _bill_rooms(self) -> None:
+        await seeding.seed_rooms(self.manager, self.world, self.projects)
+        finance = await self.log_in(seeding.FINANCE)
+        try:
+            made = await bills.seed_all(self.manager, finance, self.world.projects, self.projects, self.seeded_on)
+        finally:
+            await finance.aclose()
+        for project in self.world.projects:
+            self.tell(f"{project.name}：{len(project.rooms)} 户，{made[project.code]} 笔应收")
+
     async def _staff_counter(self, project: ProjectSeed) -> None:
         number = next(user.number for user in self.world.users if (user.role, user.at) == ("cashier", project.code))
-        user = await self._log_in(number)
+        user = await self.log_in(number)
         project_id = self.projects[project.code]
+        closes = await user.get("/api/v1/counter/closes", project=project_id)
+        if closes["closed_through"] is not None and closes["closed_through"] >= business_date(now()).isoformat():
+            await user.aclose()
+            return
         shift = await user.must(
-            "POST", "/api/v1/counter/shifts", {"project": project_id, "terminal": TERMINAL, "float_fen": 20_000}
+            "POST", "/api/v1/counter/shifts", {"project": project_id, "terminal": TERMINAL, "float_fen": FLOAT_FEN}
         )
-        self.cashiers[project.code] = Cashier(user, project_id, shift["id"])
+        self.cashiers[project.code] = Cashier(user, project_id, shift["id"], FLOAT_FEN)
         self.rooms[project.code] = [room.code for room in project.rooms]
 
-    async def _log_in(self, number: str) -> HubUser:
+    async def log_in(self, number: str) -> HubUser:
         user = HubUser(self.stage.hub_url, number, seeding.PASSWORD)
         await user.login()
         return user
@@ -164,5 +192,3 @@ class Play:
 
 def now() -> datetime:
     return datetime.now(SHANGHAI)
-
-

@@ -15,6 +15,9 @@ class Record:
 
     lanes      lane -> {"in", "out", "strokes"}: vehicles that went through, times the arm rose
     counter, lane_cash, orders   what was paid, by idempotency key, stay and order number, in fen
+    billed     ledger account -> what all rooms were billed by it
+    cash_fen, late_fen, short_fen   of the counters' payments in cash, late fees among them, what is missing in drawers
+    bills, bill_faults   bills somebody was shown, and each that is not what it must be
     boxes      box -> what `gatehouse-edge status` says: stream -> {"epoch", "seq", "hash"}
     """
 
@@ -24,6 +27,12 @@ class Record:
     orders: dict[str, int] = field(default_factory=dict)
     boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     receipts_doubled: int = 0
+    billed: dict[str, int] = field(default_factory=dict)
+    cash_fen: int = 0
+    late_fen: int = 0
+    short_fen: int = 0
+    bills: int = 0
+    bill_faults: list[str] = field(default_factory=list)
 
     @property
     def events_sent(self) -> int:
@@ -49,6 +58,8 @@ def compare(record: Record, hub: Mapping[str, Any]) -> Verdict:
     _events(record, hub["fleet"], verdict)
     _lanes(record, hub["parking"], verdict)
     _money(record, hub, verdict)
+    _accounts(record, hub["accounts"], verdict)
+    verdict.faults += record.bill_faults
     if not hub["ledger_balanced"]:
         verdict.faults.append("the ledger does not balance")
     if not hub["chain_verified"]:
@@ -96,6 +107,29 @@ def _money(record: Record, hub: Mapping[str, Any], verdict: Verdict) -> None:
     for order, fen in record.orders.items():
         if hub["orders"].get(order) != fen:
             verdict.faults.append(f"order {order}: the hub has {hub['orders'].get(order)} fen, {fen} were paid")
+
+
+def _accounts(record: Record, accounts: Mapping[str, int], verdict: Verdict) -> None:
+    """The ledger's own totals, debit positive: bills, late fees, what is still owed, cash wherever it lies, what is missing."""
+
+    def total(root: str) -> int:
+        return sum(fen for account, fen in accounts.items() if account == root or account.startswith(f"{root}:"))
+
+    principal = sum(record.counter.values()) - record.late_fen
+    expected = {account: -fen for account, fen in record.billed.items()} | {
+        "receivable": sum(record.billed.values()) - principal,
+        "late_fee": -record.late_fen,
+        "over_short": record.short_fen,
+    }
+    for account, fen in expected.items():
+        if total(account) != fen:
+            verdict.faults.append(f"the ledger has {total(account)} fen on {account}, it must be {fen}")
+    cash, ours = (
+        total("cash_drawer") + total("cash_in_transit"),
+        record.cash_fen + sum(record.lane_cash.values()) - record.short_fen,
+    )
+    if cash != ours:
+        verdict.faults.append(f"the ledger has {cash} fen in cash, {ours} are there")
 
 
 def _tally(verdict: Verdict, what: str, happened: int, found: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from sim.demo import story
 from sim.demo.play import Play
 from sim.demo.seed import ADMIN, PASSWORD, PIN
 from sim.demo.stage import Stage
@@ -19,6 +20,7 @@ from sim.demo.traffic import SiteTraffic
 ROLES = {
     "hq_finance": "总部财务",
     "hq_auditor": "总部稽核",
+    "sub_manager": "子公司经理",
     "project_manager": "项目经理",
     "technician": "实施",
     "cashier": "收费员",
@@ -28,6 +30,7 @@ GAP_S = (3.0, 12.0)
 STAYS_S = (30.0, 240.0)
 COUNTER_S = (15.0, 45.0)
 STRANGER = 0.08
+CARD = 0.3
 
 
 async def run(folder: Path, seed: int, port: int) -> None:
@@ -53,7 +56,7 @@ async def run(folder: Path, seed: int, port: int) -> None:
         await starting
         _welcome(console, play)
         life = [asyncio.create_task(_arrivals(traffic, seed)) for traffic in play.traffic.values()]
-        life += [asyncio.create_task(_counter(play, code, seed)) for code in play.cashiers]
+        life += [asyncio.create_task(_counter(play, code, seed)) for code in play.cashiers if code not in play.closed]
         await over.wait()
     finally:
         console.print("正在停止 …")
@@ -66,6 +69,9 @@ async def run(folder: Path, seed: int, port: int) -> None:
 async def _start(play: Play) -> None:
     await play.open_sites()
     await play.open_counters()
+    if play.fresh:
+        await story.close_the_mall(play)
+        play.keep()
 
 
 async def _arrivals(traffic: SiteTraffic, seed: int) -> None:
@@ -84,9 +90,12 @@ async def _arrivals(traffic: SiteTraffic, seed: int) -> None:
 async def _counter(play: Play, code: str, seed: int) -> None:
     """Now and then somebody comes to the counter; the person at the screen sees it arrive."""
     rng = random.Random(f"counter/{seed}/{code}")
+    project = next(one for one in play.world.projects if one.code == code)
+    spared = story.latest_payer(project).code
     for room in rng.sample(play.rooms[code], len(play.rooms[code])):
         await asyncio.sleep(rng.uniform(*COUNTER_S))
-        await play.cashiers[code].collect(room)
+        if room != spared:
+            await play.cashiers[code].collect(room, card=rng.random() < CARD)
 
 
 def _welcome(console: Console, play: Play) -> None:

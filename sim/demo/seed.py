@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from protocols.wiring import BusConfig
 from sim.demo.stage import Stage
-from sim.demo.world import COMPANIES, GROUP, TARIFF, TARIFF_ID, LineSeed, ProjectSeed, RoomSeed, UserSeed, World
+from sim.demo.world import COMPANIES, GROUP, TARIFF, TARIFF_ID, ProjectSeed, UserSeed, World
 from sim.people.staff import HubUser
 
 ADMIN = ("1000", "系统管理员")
@@ -17,13 +17,7 @@ PASSWORD = "menfang-demo-1"
 """Of every person of the demo; it is printed, and the demo listens on loopback only."""
 PIN = "2468"
 
-_FINANCE = "1001"
-MANAGER, TECHNICIAN = "1003", "1004"
-_ITEMS = {
-    "property": {"category": "recurring", "held_for_others": False, "part_payment": True},
-    "water": {"category": "agency", "held_for_others": True, "part_payment": False},
-}
-_LINES_A_REQUEST = 400
+FINANCE, MANAGER, TECHNICIAN = "1001", "1003", "1004"
 
 
 @dataclass
@@ -47,14 +41,14 @@ async def seed_sites(stage: Stage, world: World) -> Seeded:
     found = Seeded()
     people = {user.number: user for user in world.users}
     async with _as(stage, ADMIN[0]) as admin:
-        await _add_users(admin, [people[_FINANCE]])
-        async with _as(stage, _FINANCE) as finance:
+        await _add_users(admin, [people[FINANCE]])
+        async with _as(stage, FINANCE) as finance:
             for code, name in COMPANIES:
                 await finance.must("POST", "/api/v1/estate/companies", {"code": code, "name": name})
             for project in world.projects:
                 body = {"company": project.company, "code": project.code, "name": project.name, "kind": project.kind}
                 found.projects[project.code] = (await finance.must("POST", "/api/v1/estate/projects", body))["id"]
-        await _add_users(admin, [user for user in world.users if user.number != _FINANCE])
+        await _add_users(admin, [user for user in world.users if user.number != FINANCE])
     sites = [project for project in world.projects if project.box]
     async with _as(stage, TECHNICIAN) as technician:
         for project in sites:
@@ -67,11 +61,10 @@ async def seed_sites(stage: Stage, world: World) -> Seeded:
     return found
 
 
-async def seed_rooms(manager: HubUser, world: World, projects: Mapping[str, int], tell: Callable[[str], None]) -> None:
-    """Rooms with their owners and what they owe."""
+async def seed_rooms(manager: HubUser, world: World, projects: Mapping[str, int]) -> None:
+    """Rooms with their owners."""
     for project in world.projects:
         await _add_rooms(manager, projects[project.code], project)
-        tell(f"{project.name}：{len(project.rooms)} 户，{sum(len(room.lines) for room in project.rooms)} 笔应收")
 
 
 async def plan_meters(
@@ -135,23 +128,6 @@ async def _add_rooms(manager: HubUser, project_id: int, project: ProjectSeed) ->
         for room in project.rooms
     ]
     await manager.must("POST", "/api/v1/estate/rooms", {"project": project_id, "rooms": rooms})
-    items = [{"code": code, "name": name, **_ITEMS[code]} for code, name in (("property", "物业费"), ("water", "水费"))]
-    lines = [_line(room, line) for room in project.rooms for line in room.lines]
-    for start in range(0, len(lines), _LINES_A_REQUEST):
-        body = {"project": project_id, "items": items, "lines": lines[start : start + _LINES_A_REQUEST]}
-        await manager.must("POST", "/api/v1/fees/lines", body)
-
-
-def _line(room: RoomSeed, line: LineSeed) -> dict[str, Any]:
-    return {
-        "item": line.item,
-        "room_code": room.code,
-        "first_day": line.first_day.isoformat(),
-        "last_day": line.last_day.isoformat(),
-        "due": line.due.isoformat(),
-        "amount_fen": line.amount_fen,
-        "formula": line.formula,
-    }
 
 
 async def _add_site(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
 
-from protocols.money import Fen, round_fen
 from protocols.wiring import LaneConfig, LanePins, OutagePolicy
 from sim.demo.names import Plates, person, phone
 
@@ -16,7 +14,10 @@ GROUP = "禾序集团"
 
 @dataclass(frozen=True, slots=True)
 class RoomSeed:
-    """A room with its owner and what the owner owes; area in hundredths of a square metre."""
+    """A room with its owner, and what bills come from; area in hundredths of a square metre.
+
+    months  not paid, with the running one; spaces: parking spaces; tons of water used last month
+    """
 
     code: str
     building: str
@@ -24,24 +25,13 @@ class RoomSeed:
     owner: str
     pinyin: str
     phone: str
-    lines: tuple[LineSeed, ...]
+    months: int
+    spaces: int
+    tons: int
 
     @property
     def area(self) -> str:
         return f"{self.area_hundredths // 100}.{self.area_hundredths % 100:02d}"
-
-
-@dataclass(frozen=True, slots=True)
-class LineSeed:
-    """An open charge line; `last_day` is included, as paper prints it."""
-
-    item: str
-    item_name: str
-    first_day: date
-    last_day: date
-    due: date
-    amount_fen: Fen
-    formula: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +74,16 @@ USERS = (
     UserSeed("1002", "言守正", "hq_auditor", None),
     UserSeed("1003", "单长乐", "project_manager", None),
     UserSeed("1004", "艾思远", "technician", None),
+    UserSeed("1005", "贾常青", "sub_manager", "hd"),
     UserSeed("2001", "梅友仁", "cashier", "fqyy"),
     UserSeed("2002", "吴此仁", "cashier", "xhl"),
     UserSeed("2003", "佟来喜", "cashier", "xyhy"),
     UserSeed("3001", "莫须友", "guard", "fqyy"),
     UserSeed("3002", "时立文", "guard", "xyhy"),
 )
+
+_MONTHS, _OFTEN = (1, 2, 3, 4, 7), (10, 5, 3, 1, 1)
+"""Most pay in time."""
 
 TARIFF_ID = "casual-2026"
 TARIFF = {
@@ -109,11 +103,11 @@ TARIFF = {
 """No free minutes: a demo's stays last a minute, and their drivers shall pay."""
 
 
-def build(seed: int, today: date) -> World:
-    """The same world for the same seed and day."""
+def build(seed: int) -> World:
+    """The same world for the same seed."""
     rng = random.Random(seed)
     plates = Plates(rng)
-    fengqiao, xinghui, xiyu = _rooms(rng, today, 4, 2, 8, 2), _rooms(rng, today, 1, 1, 4, 13), _rooms(rng, today, 3, 2, 10, 2)
+    fengqiao, xinghui, xiyu = _rooms(rng, 4, 2, 8, 2), _rooms(rng, 1, 1, 4, 13), _rooms(rng, 3, 2, 10, 2)
     projects = (
         ProjectSeed("fqyy", "枫桥雅苑", "hd", "residential", fengqiao, "fengqiao-01", _lanes("枫桥", "fqyy", 2)),
         ProjectSeed("xhl", "星汇里广场", "hd", "mall", xinghui),
@@ -123,42 +117,30 @@ def build(seed: int, today: date) -> World:
     return World(COMPANIES, projects, USERS, monthly)
 
 
-def _rooms(rng: random.Random, today: date, buildings: int, units: int, floors: int, doors: int) -> tuple[RoomSeed, ...]:
+def _rooms(rng: random.Random, buildings: int, units: int, floors: int, doors: int) -> tuple[RoomSeed, ...]:
     rooms = []
     for building in range(1, buildings + 1):
         for unit in range(1, units + 1):
             for floor in range(1, floors + 1):
                 for door in range(1, doors + 1):
                     code = f"{building}-{unit}-{floor}{door:02d}"
-                    rooms.append(_room(rng, today, code, f"{building} 栋"))
+                    rooms.append(_room(rng, code, f"{building} 栋"))
     return tuple(rooms)
 
 
-def _room(rng: random.Random, today: date, code: str, building: str) -> RoomSeed:
+def _room(rng: random.Random, code: str, building: str) -> RoomSeed:
     name, pinyin = person(rng)
-    area = rng.randrange(5_800, 14_400)
-    months = [_month(today, back) for back in range(rng.choice((1, 1, 2, 3)))]
-    lines = [_property_line(area, start, last) for start, last in reversed(months)]
-    lines.append(_water_line(rng, *_month(today, 1)))
-    return RoomSeed(code, building, area, name, pinyin, phone(rng), tuple(lines))
+    area, months = rng.randrange(5_800, 14_400), rng.choices(_MONTHS, _OFTEN)[0]
+    spaces, tons = rng.choices((0, 1, 2), (12, 7, 1))[0], rng.randrange(4, 30)
+    return RoomSeed(code, building, area, name, pinyin, phone(rng), months, spaces, tons)
 
 
-def _month(today: date, back: int) -> tuple[date, date]:
-    year, month = divmod(today.year * 12 + today.month - 1 - back, 12)
-    start = date(year, month + 1, 1)
-    after = date(year + month // 11, (month + 1) % 12 + 1, 1)
+def month(today: date, back: int) -> tuple[date, date]:
+    """First and last day of the month so many before today's."""
+    year, number = divmod(today.year * 12 + today.month - 1 - back, 12)
+    start = date(year, number + 1, 1)
+    after = date(year + number // 11, (number + 1) % 12 + 1, 1)
     return start, after - timedelta(days=1)
-
-
-def _property_line(area: int, start: date, last: date) -> LineSeed:
-    amount = round_fen(Decimal(area * 235) / 100)
-    text = f"{area // 100}.{area % 100:02d} ㎡ × 2.35 元/㎡·月 × 1 个月"
-    return LineSeed("property", "物业费", start, last, start.replace(day=15), amount, text)
-
-
-def _water_line(rng: random.Random, start: date, last: date) -> LineSeed:
-    tons = rng.randrange(4, 30)
-    return LineSeed("water", "水费", start, last, last + timedelta(days=15), tons * 390, f"{tons} 吨 × 3.90 元/吨")
 
 
 def _lanes(site: str, code: str, first_pin: int) -> tuple[LaneConfig, ...]:

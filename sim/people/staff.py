@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import httpx
@@ -12,6 +15,7 @@ from protocols.errors import Refused
 from protocols.money import Fen
 
 TERMINAL = "窗口 1"
+JOB_SECONDS, JOB_LOOK_S = 60, 0.1
 
 
 @dataclass
@@ -101,43 +105,103 @@ class HubUser:
             raise Refused("hub_refused", "总部没有同意", detail)
         return answer.json() if answer.content else None
 
+    async def approve(self, approval: int, note: str) -> None:
+        """Read somebody's request and agree to the amount it names (Y-12)."""
+        asked = await self.get(f"/api/v1/approvals/{approval}")
+        body = {"amount_fen": asked["amount_fen"], "note": note, "terminal": "办公室"}
+        done = await self.must("POST", f"/api/v1/approvals/{approval}/approve", body)
+        if done["state"] != "approved":
+            raise Refused("not_approved", "审批没有通过", f"approval {approval} is {done['state']}")
+
+    async def job(self, job: int) -> dict[str, Any]:
+        """Watch a job to its end; what it says then. Refused `job_failed`, also for rows it could not do."""
+        deadline = time.monotonic() + JOB_SECONDS
+        while time.monotonic() < deadline:
+            found = await self.get(f"/api/v1/jobs/{job}")
+            if found["state"] == "done" and not found["failures"]:
+                result: dict[str, Any] = found["result"]
+                return result
+            if found["state"] not in ("queued", "running"):
+                break
+            await asyncio.sleep(JOB_LOOK_S)
+        raise Refused("job_failed", "总部的任务没有完成", f"job {job}: {found}")
+
     async def aclose(self) -> None:
         await self.client.aclose()
 
 
 @dataclass
 class Cashier:
-    """A cashier with an open shift; `taken` is the cashier's own count: idempotency key -> fen."""
+    """A cashier with an open shift. Own counts: `taken` idempotency key -> fen, `cash_fen` of it, `late_fen` of it late fee.
+
+    `bills`: room -> the business day of its payment and the lines that were paid, as the screen showed them.
+    """
 
     user: HubUser
     project: int
     shift: int
+    float_fen: Fen = 0
+    terminal: str = TERMINAL
     taken: dict[str, Fen] = field(default_factory=dict)
+    bills: dict[str, tuple[date, list[dict[str, Any]]]] = field(default_factory=dict)
+    cash_fen: Fen = 0
+    late_fen: Fen = 0
     doubled: int = 0
 
-    async def collect(self, code: str, twice: bool = False) -> bool:
-        """Find the room by the digits of its code, take everything it owes in cash. `twice`: a second, impatient click (C-06)."""
+    @property
+    def drawer_fen(self) -> Fen:
+        """What must be in the drawer."""
+        return self.float_fen + self.cash_fen
+
+    async def owed(self, code: str) -> tuple[int, list[dict[str, Any]]]:
+        """Find the room by the digits of its code: its id, and what it owes."""
         found = await self.user.get("/api/v1/estate/rooms", project=self.project, q=code.replace("-", ""))
         room = next(one["id"] for one in found if one["code"] == code)
         lines = await self.user.get("/api/v1/counter/open-lines", project=self.project, room=room)
-        due = sum(line["due_fen"] for line in lines["lines"])
+        return room, lines["lines"]
+
+    async def collect(self, code: str, twice: bool = False, card: bool = False) -> bool:
+        """Take everything a room owes, in cash or by card. `twice`: a second, impatient click (C-06)."""
+        room, lines = await self.owed(code)
+        due = sum(line["due_fen"] for line in lines)
         if not due:
             return False
         key = uuid.uuid4().hex
         body = {
             "project": self.project,
             "room": room,
-            "line_ids": [line["id"] for line in lines["lines"]],
-            "tender": "cash",
+            "line_ids": [line["id"] for line in lines],
+            "tender": "pos" if card else "cash",
             "tendered_fen": due,
+            "reference": f"POS{len(self.taken):06d}" if card else None,
             "expected_total_fen": due,
             "shift": self.shift,
-            "terminal": TERMINAL,
+            "terminal": self.terminal,
             "key": key,
         }
         first = await self.user.must("POST", "/api/v1/counter/collect", body)
         self.taken[key] = due
+        self.cash_fen += 0 if card else due
+        self.late_fen += sum(line["late_fee_fen"] for line in lines)
+        self.bills[code] = date.fromisoformat(first["business_date"]), lines
         if twice:
             second = await self.user.must("POST", "/api/v1/counter/collect", body)
             self.doubled += first["receipt"] != second["receipt"]
         return True
+
+    async def count_out(self, fen: Fen, why: str) -> dict[str, Any]:
+        """End the shift with a blind count of so much (C-31) and say why it is not what it should be."""
+        body = {"notes": notes(fen), "key": uuid.uuid4().hex}
+        counted: dict[str, Any] = await self.user.must("POST", f"/api/v1/counter/shifts/{self.shift}/count", body)
+        if counted["variance_fen"]:
+            reason = {"reason": why, "key": uuid.uuid4().hex}
+            counted = await self.user.must("POST", f"/api/v1/counter/counts/{counted['id']}/variance", reason)
+        return counted
+
+
+def notes(fen: Fen) -> dict[str, int]:
+    """An amount in as few notes and coins as possible: value in fen -> how many."""
+    found = {}
+    for value in (10_000, 5_000, 2_000, 1_000, 500, 100, 50, 10, 1):
+        found[str(value)], fen = divmod(fen, value)
+    return {value: pieces for value, pieces in found.items() if pieces}

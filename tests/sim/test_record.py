@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,10 @@ RECORD = Record(
     counter={"key-1": 1000, "key-2": 250},
     lane_cash={"stay-1": 500},
     orders={"GH1": 700},
+    billed={"revenue:property": 1200, "agency:water": 300},
+    cash_fen=1000,
+    late_fen=50,
+    short_fen=10,
     boxes={"b-01": {"money": {"epoch": "e1", "seq": 20, "hash": HASH}, "series": {"epoch": "e2", "seq": 4, "hash": HASH}}},
 )
 
@@ -43,6 +48,18 @@ HUB: dict[str, Any] = {
     },
     "payments": {"counter": 2, "lane_cash": 1, "order": 1, "fen": 2450},
     "orders": {"GH1": 700},
+    "accounts": {
+        "revenue:property": -1200,
+        "revenue:parking": -1200,
+        "agency:water": -300,
+        "receivable": 300,
+        "late_fee": -50,
+        "over_short": 10,
+        "cash_drawer": 590,
+        "cash_in_transit": 900,
+        "bank:pos": 250,
+        "provider_clearing:simulated": 700,
+    },
     "ledger_balanced": True,
     "chain_verified": True,
     "first_fault": None,
@@ -51,6 +68,11 @@ HUB: dict[str, Any] = {
 
 def test_equal_books_are_equal() -> None:
     assert compare(RECORD, HUB).ok
+
+
+def test_a_bill_that_is_not_what_it_must_be_is_named() -> None:
+    wrong = dataclasses.replace(RECORD, bill_faults=["room 1-1-101: the hub has another late fee"])
+    assert compare(wrong, HUB).faults == wrong.bill_faults
 
 
 def at(hub: dict[str, Any], *path: str) -> Any:
@@ -67,7 +89,7 @@ MONEY = ("fleet", "boxes", "b-01", "money", "epochs", "e1")
     [
         pytest.param(lambda hub: at(hub, *MONEY).update(rows=19), 1, 0, id="one event deleted"),
         pytest.param(lambda hub: at(hub, *MONEY).update(rows=21), 0, 1, id="one event doubled"),
-            pytest.param(lambda hub: at(hub, *MONEY).update(hash="cd" * 32), 0, 0, id="the last event changed"),
+        pytest.param(lambda hub: at(hub, *MONEY).update(hash="cd" * 32), 0, 0, id="the last event changed"),
         pytest.param(lambda hub: at(hub, *MONEY[:-1]).clear(), 20, 0, id="a stream gone"),
         pytest.param(lambda hub: at(hub, "fleet", "boxes").clear(), 24, 0, id="a box gone"),
         pytest.param(lambda hub: at(hub, "fleet", "boxes", "b-01").update(refused=1), 0, 0, id="an event refused"),
@@ -77,6 +99,11 @@ MONEY = ("fleet", "boxes", "b-01", "money", "epochs", "e1")
         pytest.param(lambda hub: at(hub, "payments").update(counter=1), 1, 0, id="a payment gone"),
         pytest.param(lambda hub: at(hub, "payments").update(fen=2449), 0, 0, id="an amount changed"),
         pytest.param(lambda hub: at(hub, "orders").update(GH1=1), 0, 0, id="an order's amount changed"),
+        pytest.param(lambda hub: at(hub, "accounts").update({"revenue:property": -1199}), 0, 0, id="a bill changed"),
+        pytest.param(lambda hub: at(hub, "accounts").update(late_fee=-49), 0, 0, id="a late fee changed"),
+        pytest.param(lambda hub: at(hub, "accounts").update(receivable=299), 0, 0, id="a debt forgiven"),
+        pytest.param(lambda hub: at(hub, "accounts").update(over_short=0), 0, 0, id="a shortage hidden"),
+        pytest.param(lambda hub: at(hub, "accounts").update(cash_in_transit=899), 0, 0, id="cash gone on its way"),
         pytest.param(lambda hub: hub.update(ledger_balanced=False), 0, 0, id="out of balance"),
         pytest.param(lambda hub: hub.update(chain_verified=False, first_fault="11: 3 hash"), 0, 0, id="chain broken"),
     ],

@@ -64,6 +64,14 @@ def test_the_check_passes(checked: tuple[Path, subprocess.CompletedProcess[str]]
     assert line["cars_in"] + line["cars_out"] >= 40 and line["payments"] >= 300 and line["readings"] >= 1000
 
 
+def test_bills_were_made_and_grew_late_fees(checked: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """F-09, Q-50: every bill that was shown at a counter is what the simulator's own arithmetic comes to."""
+    record = json.loads((checked[0] / "record.json").read_text())
+    assert record["bills"] >= 1_200 and record["bill_faults"] == []
+    assert record["late_fen"] > 0 and record["short_fen"] == 350
+    assert {"revenue:property", "revenue:space", "agency:refuse", "agency:water"} == set(record["billed"])
+
+
 def test_pictures_came_whole(checked: tuple[Path, subprocess.CompletedProcess[str]], books: Place) -> None:
     """DESIGN 2.7: free passages are pictured; what an event names and the hub has is what the camera sent."""
     with psycopg.connect(books.dsn(SUPERUSER, "gatehouse")) as admin:
@@ -87,22 +95,21 @@ TAMPERED = {
     " (SELECT entry_id, line FROM ledger_postings WHERE root = 'cash_drawer' LIMIT 1)",
     "a receipt's amount changed": "UPDATE receipt_tenders SET amount_fen = amount_fen - 100 WHERE (receipt_id, line) ="
     " (SELECT receipt_id, line FROM receipt_tenders LIMIT 1)",
+    "a bill's amount changed": "UPDATE charge_lines SET amount_fen = amount_fen + 100 WHERE id ="
+    " (SELECT min(id) FROM charge_lines WHERE amount_fen > 100 AND steps <> '{}')",
+    "the account of a shortage changed": "UPDATE ledger_postings SET account = 'suspense' WHERE root = 'over_short'",
     "a stroke without a reason": "UPDATE parking_strokes SET reason = 'none' WHERE (lane, n) ="
     " (SELECT lane, n FROM parking_strokes LIMIT 1)",
 }
 
 
-def test_the_books_as_they_were_left_compare_equal(
-    checked: tuple[Path, subprocess.CompletedProcess[str]], books: Place
-) -> None:
+def test_the_books_as_they_were_left_compare_equal(checked: tuple[Path, subprocess.CompletedProcess[str]], books: Place) -> None:
     done = compare(checked[0], books, "gatehouse")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-def test_a_hand_in_the_books_is_found(
-    checked: tuple[Path, subprocess.CompletedProcess[str]], books: Place, what: str
-) -> None:
+def test_a_hand_in_the_books_is_found(checked: tuple[Path, subprocess.CompletedProcess[str]], books: Place, what: str) -> None:
     """By a superuser who switched every guard off."""
     name = f"tampered_{list(TAMPERED).index(what)}"
     with psycopg.connect(books.dsn(SUPERUSER, "postgres"), autocommit=True) as admin:
