@@ -1,0 +1,166 @@
+"""Acts of the office in the month of tests/together/test_month.py: deposits, refunds, transfers of money and of owners, erasure."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+
+from cloud.estate import owners
+from cloud.estate import service as estate
+from cloud.ledger import service as ledger
+from cloud.wallets import service as wallets
+from tests.support.month_bills import number
+from tests.support.month_books import Bill
+from tests.support.month_world import Clerk, Site, World
+
+
+def deposit_of(world: World, room: int) -> int | None:
+    """A deposit of the room that still holds something."""
+    books = world.books
+    return next((one for one, where in books.deposit_rooms.items() if where == room and books.deposits[one] > 0), None)
+
+
+async def deduct(world: World, site: Site, room: int, rng: random.Random, now: datetime) -> None:
+    """Damage after a renovation: the deposit pays what it can, the rest stays open on a bill (Q-66)."""
+    deposit, books, day = deposit_of(world, room), world.books, now.date()
+    if deposit is None:
+        return
+    cost = rng.randint(1_000, 250_000)
+    fen = min(cost, books.deposits[deposit])
+    async with world.db.tx(site.scope) as tx:
+        new = wallets.NewInspection(day, False, "墙面和地漏损坏")
+        seen = await wallets.inspect(tx, deposit, new, by="0201", by_name="工程", key=f"look-{deposit}-{day}", now=now)
+        wanted = wallets.Deduction(fen, cost, "damage", "损坏赔偿", seen.id)
+        asked = await wallets.ask_deduct(
+            tx, site.clerks[0].who, deposit, wanted, key=f"damage-{deposit}-{day}", terminal="窗口 1", now=now
+        )
+    await world.approve(site.chief, asked.id, now)
+    bill = Bill(site.project, room, "damage", day, day + timedelta(days=1), cost, day, False, site.payer(room, day))
+    books.bill([bill], day)
+    books.post(site.project, day, ("deposit:renovation", fen, f"deposit:{deposit}"), ("receivable", -fen, ""))
+    books.deposits[deposit] -= fen
+    bill.settle(fen, 0, day)
+    if cost > fen:
+        await number(world, site, [bill], day)
+    books.acts["deposit deducted"] += 1
+
+
+async def offset(world: World, site: Site, room: int, now: datetime) -> None:
+    """A deposit pays the oldest open bill, late fee and all (C-02)."""
+    deposit, books, day = deposit_of(world, room), world.books, now.date()
+    bill = next((one for one in books.open(room, day) if one.owes(day) > 0), None)
+    if deposit is None or bill is None:
+        return
+    fen = min(bill.owes(day), books.deposits[deposit])
+    async with world.db.tx(site.scope) as tx:
+        asked = await wallets.ask_offset(
+            tx, site.clerks[0].who, deposit, {bill.id: fen}, reason="业主书面同意", key=f"offset-{deposit}-{day}", terminal="窗口 1",
+            now=now,
+        )  # fmt: skip
+    await world.approve(site.chief, asked.id, now)
+    part = (bill, min(fen, bill.left), fen - min(fen, bill.left))
+    books.post(site.project, day, ("deposit:renovation", fen, f"deposit:{deposit}"), *books.owed([part]))
+    books.deposits[deposit] -= fen
+    bill.settle(part[1], part[2], day)
+    books.acts["deposit offset"] += 1
+
+
+async def refund_deposit(world: World, site: Site, room: int, clerk: Clerk, rng: random.Random, now: datetime) -> None:
+    """What a deposit still holds goes back, from the drawer or by transfer."""
+    deposit, books = deposit_of(world, room), world.books
+    if deposit is None:
+        return
+    fen = books.deposits[deposit] if rng.random() < 0.7 else rng.randint(1, books.deposits[deposit])
+    held = books.balance(site.project, "cash_drawer", f"shift:{clerk.opened.id}") + clerk.float_fen
+    cash = held > fen
+    account = ("deposit:renovation", fen, f"deposit:{deposit}")
+    await _refund(world, site, room, f"deposit:{deposit}", account, clerk if cash else None, now)
+    books.deposits[deposit] -= fen
+    books.acts["deposit refunded"] += 1
+
+
+async def refund_wallet(world: World, site: Site, room: int, now: datetime) -> None:
+    """Everything is paid, so what a wallet holds may go back (V-05)."""
+    books, day = world.books, now.date()
+    purpose = next((one for one in ("general", "property", "water") if books.wallets[room, one] > 0), None)
+    if purpose is None or any(bill.open(day) for bill in books.bills[room]):
+        return
+    fen = books.wallets[room, purpose]
+    wallet = books.wallet_ids[room, purpose]
+    await _refund(world, site, room, f"wallet:{wallet}", (f"prepayment:{purpose}", fen, f"{room}"), None, now)
+    books.wallets[room, purpose] = 0
+    books.acts["wallet refunded"] += 1
+
+
+async def _refund(
+    world: World, site: Site, room: int, subject: str, held: tuple[str, int, str], clerk: Clerk | None, now: datetime
+) -> None:
+    """Asked for by a cashier, approved by headquarters, paid out by a third: from a drawer (`clerk`) or by transfer."""
+    day, fen, books = now.date(), held[1], world.books
+    async with world.db.tx(site.scope) as tx:
+        name = await estate.owner_name(tx, site.payer(room, day))
+        way: wallets.NewRefund = wallets.NewRefund(
+            subject, fen, "cash" if clerk else "transfer", name, "" if clerk else "6222020200112233", "退款"
+        )
+        asked = await wallets.ask_refund(tx, site.manager, way, key=f"refund-{subject}-{day}", terminal="办公室", now=now)
+    await world.approve(world.finance, asked.id, now)
+    async with world.db.tx(site.scope) as tx:
+        row = await tx.fetch_one("SELECT id FROM refunds WHERE approval_id = %s", (asked.id,))
+        assert row is not None
+        refund = row["id"]
+        where = (ledger.Account.CASH_DRAWER.value, f"shift:{clerk.opened.id}") if clerk else (
+            ledger.Account.BANK.of(site.account_code), f"refund:{refund}"
+        )  # fmt: skip
+        payer = clerk.who if clerk else world.payer
+        await wallets.pay_out(tx, payer, refund, account=where[0], ref=where[1], reference=f"TK{refund:06d}", now=now)
+    books.post(site.project, day, held, ("refund_payable", -fen, f"refund:{refund}"))
+    books.post(site.project, day, ("refund_payable", fen, f"refund:{refund}"), (where[0], -fen, where[1]))
+
+
+async def to_other_purpose(world: World, site: Site, room: int, now: datetime) -> None:
+    """Half of the general wallet is meant for water (V-07)."""
+    books, day = world.books, now.date()
+    fen = books.wallets[room, "general"] // 2
+    if not fen:
+        return
+    async with world.db.tx(site.scope) as tx:
+        target = await wallets.wallet(tx, site.project, room_id=room, purpose="water")
+        books.wallet_ids[room, "water"] = target.id
+        asked = await wallets.ask_transfer(
+            tx, site.clerks[0].who, from_id=books.wallet_ids[room, "general"], to_id=target.id, amount_fen=fen, reason="业主来电",
+            key=f"purpose-{room}-{day}", terminal="窗口 1", now=now,
+        )  # fmt: skip
+    await world.approve(site.chief, asked.id, now)
+    books.post(site.project, day, ("prepayment:general", fen, f"{room}"), ("prepayment:water", -fen, f"{room}"))
+    books.wallets[room, "general"] -= fen
+    books.wallets[room, "water"] += fen
+    books.acts["wallet transfer"] += 1
+
+
+async def sell(world: World, site: Site, room: int, since: date, now: datetime) -> None:
+    """过户: from a day on somebody else owns the room and pays; what is owed stays with whoever owed it."""
+    old = site.payer(room, now.date())
+    keys = estate.identity_keys(world.hub.settings.keys)
+    async with world.db.tx(site.scope) as tx:
+        known = [one for one in await estate.people_of_rooms(tx, [room]) if one.owner_id == old and one.relation == "owner"]
+        if not known:
+            await estate.add_relation(tx, room, old, "owner", from_day=None, by=site.manager.number)
+        new = await owners.add_owner(
+            tx, keys, site.project, estate.OwnerValues(name=f"买方{room}", phones=(estate.Phone("13900001111"),)),
+            by=site.manager.number, at=now,
+        )  # fmt: skip
+        asked = estate.Transfer(0, site.project, room, None, new, since, "stay", "stay", "stay", "", "网签合同 2026-1")
+        done = await estate.transfer(tx, asked, key=f"sold-{site.code}-{room:06d}", today=now.date(), by=site.manager.number, at=now)
+    assert done.old_owner_id == old
+    site.payers[room].append((since, new))
+    site.left.append((room, old))
+    world.books.acts["sold"] += 1
+
+
+async def erase(world: World, site: Site, owner: int, now: datetime) -> int:
+    """Somebody who left is erased: names and salts go, every chain still verifies (O-10). How many names the books lost."""
+    async with world.db.tx(site.scope) as tx:
+        await estate.erase_owner(tx, owner, by=site.manager.number, at=now)
+        gone = await ledger.erase(tx, f"owner:{owner}")
+    world.books.acts["erased"] += 1
+    return gone
