@@ -16,7 +16,7 @@ from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
-from cloud.counter import pages_owner, pages_search, routes_cash
+from cloud.counter import pages_owner, pages_search, routes_acts, routes_cash
 from cloud.counter import service as counter
 from cloud.estate import service as estate
 from cloud.estate.api import estate_router
@@ -85,6 +85,7 @@ _ROUTERS = (
     pages_search.router,
     pages_search.api,
     routes_cash.router,
+    routes_acts.router,
     wallets_api.router,
     api_deposits.router,
     wallets_pages.router,
@@ -167,6 +168,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
     return {
         "shift.variance": counter.carry_variance,
         counter.OPENING: counter.opening_approved,
+        counter.TRANSFER: counter.transfer_approved,
         counter.VOID: counter.void_approved,
         counter.MOVE: counter.move_approved,
         fees.WAIVER: fees.waiver_approved,

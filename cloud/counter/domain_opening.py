@@ -78,7 +78,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What rows are read against: rooms by code, the company's fee items, what was opened before (key -> fen), lines that live."""
+    """What rows are read against: rooms by code, the company's fee items, what was opened before (key -> fen), live lines."""
 
     rooms: frozenset[str]
     items: Sequence[FeeItem]

@@ -11,7 +11,7 @@ from datetime import datetime, time
 
 from cloud.access.service import Approval, Principal, ask
 from cloud.counter import store_opening as store
-from cloud.counter.domain_opening import FORMULA, KINDS, Opening, Plan, World, columns_of, letters_of, make_plan
+from cloud.counter.domain_opening import ALIASES, FORMULA, KINDS, Opening, Plan, World, columns_of, letters_of, make_plan
 from cloud.counter.store_opening import Run
 from cloud.estate import service as estate
 from cloud.fees import service as fees
@@ -25,6 +25,11 @@ from protocols.time import SHANGHAI, business_date
 OPENING = "opening.balance"
 _PAGE = 500
 """Postings of one entry."""
+
+
+def sheet_of(data: bytes) -> estate.Sheet:
+    """The first sheet of an .xlsx; takes seconds for a large one: in a thread. Refused what `estate.read_sheet` refuses."""
+    return estate.read_sheet(data, [name for names in ALIASES.values() for name in names])
 
 
 async def read_file(

@@ -33,6 +33,7 @@ async def verify(tx: Tx, witnesses: Sequence[ledger.Witness] = ()) -> ledger.Ver
         detail = f"tender {row['line']} of receipt {row['id']} is counted elsewhere, on {row['business_date']}"
         faults.append(ledger.Fault(row["project_id"], row["seq"], "receipt", detail))
     faults += await fees.settling_faults(tx)
+    faults += await fees.handover_faults(tx)
     for row in await store_proof.status_faults(tx):
         detail = f"charge line {row['id']} is called {row['status']} with {row['paid_fen']} of {row['due_fen']} fen paid"
         faults.append(ledger.Fault(row["project_id"], 0, "line", detail))

@@ -19,9 +19,11 @@ from cloud.counter.proof_cash import signed_closes
 from cloud.counter.reversing import MOVE, VOID, ask_move, ask_void, move_approved, void_approved
 from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
+from cloud.counter.transferring import TRANSFER, transfer_approved
 
 __all__ = [
     "MOVE",
+    "TRANSFER",
     "VOID",
     "DepositTaken",
     "TopUp",
@@ -55,5 +57,6 @@ __all__ = [
     "shift_no",
     "signed_closes",
     "suspend_lane_cash",
+    "transfer_approved",
     "verify",
 ]

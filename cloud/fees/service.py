@@ -22,6 +22,7 @@ from cloud.fees.billing import (
 )
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
+from cloud.fees.handing_over import Divided, divide, hand_over, handover_faults, touched_lines
 from cloud.fees.running import DRAFT as DRAFT_JOB
 from cloud.fees.running import PUBLISH as PUBLISH_JOB
 from cloud.fees.running import draft_runner, start_billing, start_publishing
@@ -72,6 +73,7 @@ __all__ = [
     "WAIVER",
     "Assignment",
     "Billed",
+    "Divided",
     "Facts",
     "Item",
     "Line",
@@ -98,6 +100,7 @@ __all__ = [
     "billing_faults",
     "discount",
     "dispute",
+    "divide",
     "draft_runner",
     "draft_version",
     "drop_run",
@@ -106,6 +109,8 @@ __all__ = [
     "explain_again",
     "finish_run",
     "get_standard",
+    "hand_over",
+    "handover_faults",
     "lock_lines",
     "open_lines",
     "open_lines_of_payer",
@@ -125,6 +130,7 @@ __all__ = [
     "start_publishing",
     "start_run",
     "terms",
+    "touched_lines",
     "unsettle",
     "versions",
     "waive",

@@ -17,7 +17,7 @@ PURPOSES = {
     "parking": "停车费",
 }
 KINDS = {"top_up": "充值", "deduct": "扣费", "refund": "退款", "transfer": "转户", "adjust": "调整", "reversal": "冲回"}
-DEPOSIT_KINDS = {"receive": "收取", "deduct": "扣款", "offset": "抵费", "refund": "退还", "reversal": "冲回"}
+DEPOSIT_KINDS = {"receive": "收取", "deduct": "扣款", "offset": "抵费", "refund": "退还", "transfer": "转户", "reversal": "冲回"}
 WAYS = {"transfer": "转账", "cash": "现金", "original": "原路退回"}
 
 Kind = Literal["top_up", "deduct", "refund", "transfer", "adjust"]

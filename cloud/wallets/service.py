@@ -18,6 +18,7 @@ from cloud.wallets.accounts import (
     Movement,
     Refund,
     Wallet,
+    Way,
 )
 from cloud.wallets.alarms import average_use, low, sound
 from cloud.wallets.deducting import Deducted, after_billing, deduct, nightly, run
@@ -26,6 +27,7 @@ from cloud.wallets.deposits import NewDeposit, NewInspection, inspect, take
 from cloud.wallets.deposits import get as get_deposit
 from cloud.wallets.deposits import of_room as deposits_of_room
 from cloud.wallets.deposits import old as old_deposits
+from cloud.wallets.handing_over import hand_over_deposit, hand_over_wallet
 from cloud.wallets.moving import balance, credit, debit, get, wallet, wallets_of_room
 from cloud.wallets.proof import faults
 from cloud.wallets.refunds import NewRefund, ask_refund, get_refund, pay_out, refund_approved
@@ -48,6 +50,7 @@ __all__ = [
     "NewRefund",
     "Refund",
     "Wallet",
+    "Way",
     "after_billing",
     "ask_deduct",
     "ask_offset",
@@ -64,6 +67,8 @@ __all__ = [
     "get",
     "get_deposit",
     "get_refund",
+    "hand_over_deposit",
+    "hand_over_wallet",
     "inspect",
     "low",
     "nightly",

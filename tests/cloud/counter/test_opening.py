@@ -10,7 +10,6 @@ from openpyxl import Workbook
 from cloud.app import approval_handlers
 from cloud.counter import opening
 from cloud.counter import service as counter
-from cloud.estate import service as estate
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.wallets import service as wallets
@@ -47,13 +46,9 @@ async def asker(hub):
 
 
 async def read(hub, *rows, totals=TOTALS, key="file-0001", project=11):
-    sheet = estate.read_sheet(workbook(*rows), opening_names())
+    sheet = opening.sheet_of(workbook(*rows))
     async with hub.db.tx(EAST) as tx:
         return await opening.read_file(tx, project, "期初.xlsx", sheet, totals, key=key, by="0301", at=NOON)
-
-
-def opening_names() -> list[str]:
-    return [name for names in opening.ALIASES.values() for name in names]
 
 
 async def ask(hub, asker, run, key="ask-0001"):
@@ -230,3 +225,75 @@ async def test_the_prepayment_pays_the_arrears_like_any_other(hub, asker):
         await wallets.deduct(tx, 11, None, at=NOON, by="system")
         assert [one.due_fen for one in await fees.open_lines(tx, 11, 101, NOON.date())] == [99_157]
     await sound(hub)
+
+
+FORM = {"project": "11", "arrears": "1,129.97", "wallet": "500", "deposit": "3000", "key": "form-0001"}
+
+
+async def test_pages_read_a_file_show_each_wrong_cell_and_ask_after_the_total_is_typed(hub, hub_client, asker):
+    """O-21, Y-18, UI.md 8"""
+    await hub_client.log_in("project_manager", project=11)
+    page = await hub_client.get("/opening?at=p11")
+    assert page.status_code == 200 and "欠费合计（元）" in page.text
+    blank = await hub_client.get("/opening/template.xlsx")
+    assert blank.status_code == 200
+    with pytest.raises(Refused, match="empty"):
+        async with hub.db.tx(EAST) as tx:
+            await opening.read_file(tx, 11, "模板", opening.sheet_of(blank.content), {}, key="template-1", by="t", at=NOON)
+    missing = await hub_client.post("/opening", data=FORM)
+    assert missing.status_code == 422 and "先选一个 Excel 文件" in missing.text and "1,129.97" in missing.text
+    broken = await hub_client.post("/opening", data=FORM, files={"file": ("a.xlsx", b"no")})
+    assert broken.status_code == 422 and "打不开这个文件" in broken.text
+    wrong = ["欠费", "9-9-999", "物业费", 1, "", "", "2026-01-15"]
+    sent = await hub_client.post(
+        "/opening", data={**FORM, "key": "form-0002"}, files={"file": ("期初.xlsx", workbook(*ROWS, wrong))}
+    )
+    page = await hub_client.get(sent.headers["location"])
+    assert "B6" in page.text and "没有房号 9-9-999" in page.text and "送总部财务审批" not in page.text
+    sent = await hub_client.post("/opening", data=FORM, files={"file": ("期初.xlsx", workbook(*ROWS))})
+    page = await hub_client.get(sent.headers["location"])
+    assert "送总部财务审批" in page.text and "4,629.97" in page.text
+    ask_at = sent.headers["location"] + "/ask"
+    untyped = await hub_client.post(ask_at, data={"reason": "启用", "typed": "1", "key": "form-0003"})
+    assert untyped.status_code == 422 and "请照着输入 4,629.97" in untyped.text
+    asked = await hub_client.post(ask_at, data={"reason": "启用", "typed": "4629.97", "key": "form-0003"})
+    assert asked.status_code == 303 and asked.headers["location"].startswith("/approvals/")
+    assert "在等总部财务审批" in (await hub_client.get(sent.headers["location"])).text
+
+
+async def test_json_rows_are_read_like_a_file(hub, hub_client, asker):
+    """O-21"""
+    await hub_client.log_in("project_manager", project=11)
+    rows = [
+        {"kind": "arrears", "room": "1-1-101", "item": "property", "amount_fen": 109_157, "due": "2026-01-15"},
+        {"kind": "wallet", "room": "1-1-102", "item": "water", "amount_fen": 5},
+    ]
+    body = {"project": 11, "rows": rows, "totals": {"arrears": 109_157, "wallet": 5}, "key": "json-0001"}
+    first = (await hub_client.post("/api/v1/opening-balances", json=body)).json()
+    assert (first["new"], first["problems"], first["totals"]["differences"]) == (2, [], {})
+    again = (await hub_client.post("/api/v1/opening-balances", json=body)).json()
+    assert again["opening"] == first["opening"]
+    asked = await hub_client.post(
+        f"/api/v1/opening-balances/{first['opening']}/ask", json={"reason": "启用系统", "key": "json-0002"}
+    )
+    assert asked.json()["amount_fen"] == 109_162
+    off = {**body, "totals": {"arrears": 109_157}, "key": "json-0003"}
+    off = (await hub_client.post("/api/v1/opening-balances", json=off)).json()
+    assert off["totals"]["differences"] == {"wallet": 5}
+    refused = await hub_client.post(
+        f"/api/v1/opening-balances/{off['opening']}/ask", json={"reason": "启用系统", "key": "json-0004"}
+    )
+    assert refused.status_code in (409, 422)
+
+
+async def test_a_cashier_and_another_company_open_nothing(hub, hub_client, asker):
+    """Y-01"""
+    run = await read(hub, *ROWS)
+    await hub_client.log_in("cashier", project=11)
+    assert (await hub_client.get("/opening")).status_code == 403
+    other = hub_client.another()
+    await other.log_in("project_manager", project=21)
+    for path in (f"/opening/{run.id}", f"/api/v1/opening-balances/{run.id}"):
+        assert (await other.get(path)).status_code == 404
+    sent = await other.post("/opening", data=FORM, files={"file": ("期初.xlsx", workbook(*ROWS))})
+    assert sent.status_code == 422 and "没有这个项目" in sent.text

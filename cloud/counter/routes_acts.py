@@ -1,0 +1,11 @@
+"""All routes of the acts that cross slices: opening balances and what follows."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cloud.counter import api_opening, pages_opening
+
+router = APIRouter()
+for one in (api_opening.router, pages_opening.router):
+    router.include_router(one)
