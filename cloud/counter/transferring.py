@@ -158,7 +158,7 @@ async def ask_transfer(
 
 
 async def transfer_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
-    """The approvals' handler: all of it or nothing. Refused what `ask_transfer` refuses as the books stand now, `changed_since`."""
+    """The approvals' handler: all of it or nothing. Refused what `ask_transfer` refuses by now, `changed_since`."""
     wanted = _wanted(approval)
     found = await effect(tx, wanted, now)
     if found.old_id != approval.payload["old"]:

@@ -240,3 +240,28 @@ async def test_an_owners_wallet_stays_while_they_have_another_room(hub, asker):
     await carry_out(hub, asker, replace(TAKEN, wallets="transfer"))
     async with hub.db.tx(EAST) as tx:
         assert (await wallets.wallet(tx, 11, owner_id=101, purpose="general")).balance_fen == 700
+
+
+async def test_the_page_says_what_it_would_do_before_it_asks_for_the_rooms_code(hub, hub_client, asker):
+    """Y-18, O-03"""
+    await fill(hub)
+    await hub_client.log_in("project_manager", project=11)
+    page = await hub_client.get("/rooms/101/transfer")
+    assert page.status_code == 200 and "现在的缴费责任人：业主101" in page.text
+    form = {
+        "step": "look", "who": "业主102", "from_day": "2026-11-11", "arrears": "stay", "wallets": "stay", "deposits": "transfer",
+        "ahead": "refund_first", "reason": "网签 7", "key": "form-0001",
+    }  # fmt: skip
+    page = await hub_client.post("/rooms/101/transfer", data=form)
+    for words in ("130.00 元，留在旧业主名下", "30.00 元归旧业主", "押金 300.00 元（1 笔）转给新业主", "请输入房号"):
+        assert words in page.text, words
+    wrong = await hub_client.post("/rooms/101/transfer", data={**form, "step": "ask", "new_owner": "102", "typed": "1-1-102"})
+    assert wrong.status_code == 422 and "请照着输入 1-1-101" in wrong.text
+    asked = await hub_client.post("/rooms/101/transfer", data={**form, "step": "ask", "new_owner": "102", "typed": "1-1-101"})
+    assert asked.status_code == 303 and asked.headers["location"].startswith("/approvals/")
+    assert "在等审批" in (await hub_client.get("/rooms/101/transfer")).text
+    many = await hub_client.post("/rooms/101/transfer", data={**form, "who": "业主1"})
+    assert many.status_code == 422 and "有好几位" in many.text and "是哪一位" in many.text
+    nobody = await hub_client.post("/rooms/101/transfer", data={**form, "who": "没有这个人"})
+    assert nobody.status_code == 422 and "先在业主房产里登记新业主" in nobody.text
+    assert (await hub_client.get("/rooms/201/transfer")).status_code == 404
