@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cloud.access.service import Principal, require
+from cloud.counter import api_receipts
 from cloud.counter import service as counter
-from cloud.counter.domain import Receipt
+from cloud.counter.api_receipts import person_of, told, told_approval
 from cloud.fees.service import Line
-from protocols.errors import Refused
 from protocols.time import iso
 
 router = APIRouter()
+router.include_router(api_receipts.router)
 
-CounterMethod = Literal["cash", "pos", "transfer", "cheque"]
+CounterMethod = Literal["cash", "pos", "transfer", "cheque", "wallet"]
 """WeChat and Alipay come from the provider, never from a cashier's word (C-14)."""
 
 Collector = Annotated[Principal, Depends(require("counter.collect"))]
-Reader = Annotated[Principal, Depends(require("receipt.read"))]
+
+
+_TEXT = r"^[^\x00-\x1f]*$"
+LateAsker = Annotated[Principal, Depends(require("late_entry.request"))]
 
 
 class _Input(BaseModel):
@@ -40,18 +44,41 @@ class TenderInput(_Input):
     reference: str | None = Field(default=None, max_length=80, pattern=r"^[^\x00-\x1f]*$")
 
 
+class ChosenInput(_Input):
+    line: int
+    amount_fen: int = Field(gt=0, le=10**12)
+
+
+class TopUpInput(_Input):
+    purpose: str = Field(max_length=20)
+    amount_fen: int = Field(gt=0, le=10**12)
+    owner: bool = False
+
+
+class DepositInput(_Input):
+    item: str = Field(max_length=40)
+    amount_fen: int = Field(gt=0, le=10**12)
+    purpose: str = Field(min_length=1, max_length=40, pattern=_TEXT)
+    condition: str = Field(default="", max_length=120, pattern=_TEXT)
+
+
 class CollectInput(_Input):
-    """Either `tender` and `tendered_fen` (with `reference`) or a list of `tenders`."""
+    """Either `tender` and `tendered_fen` (with `reference`) or a list of `tenders`. A wallet's reference is 'wallet:5'."""
 
     project: int
     room: int | None
-    line_ids: list[int] = Field(min_length=1, max_length=200)
+    line_ids: list[int] = Field(default=[], max_length=200)
     tender: CounterMethod | None = None
     tendered_fen: int | None = Field(default=None, gt=0, le=10**12)
     reference: str | None = Field(default=None, max_length=80, pattern=r"^[^\x00-\x1f]*$")
     tenders: list[TenderInput] = Field(default=[], max_length=6)
     expected_total_fen: int
     part_fen: int | None = Field(default=None, gt=0)
+    chosen: list[ChosenInput] = Field(default=[], max_length=200)
+    top_ups: list[TopUpInput] = Field(default=[], max_length=6)
+    deposits: list[DepositInput] = Field(default=[], max_length=6)
+    keep_excess: bool = False
+    payer_name: str = Field(default="", max_length=60, pattern=_TEXT)
     key: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
     shift: int
     terminal: str = Field(min_length=1, max_length=40)
@@ -68,6 +95,24 @@ class CollectInput(_Input):
             return (counter.Offer(self.tender, self.tendered_fen, self.reference),)
         return tuple(counter.Offer(one.method, one.tendered_fen, one.reference) for one in self.tenders)
 
+    def wanted(self) -> counter.CollectRequest:
+        return counter.CollectRequest(
+            project_id=self.project,
+            room_id=self.room,
+            line_ids=tuple(self.line_ids),
+            offers=self.offers(),
+            expected_total_fen=self.expected_total_fen,
+            key=self.key,
+            shift_id=self.shift,
+            terminal=self.terminal,
+            part_fen=self.part_fen,
+            chosen=tuple((one.line, one.amount_fen) for one in self.chosen),
+            top_ups=tuple(counter.TopUp(one.purpose, one.amount_fen, one.owner) for one in self.top_ups),
+            deposits=tuple(counter.DepositTaken(one.item, one.amount_fen, one.purpose, one.condition) for one in self.deposits),
+            keep_excess=self.keep_excess,
+            payer_name=self.payer_name,
+        )
+
 
 @router.post("/api/v1/counter/shifts")
 async def open_shift(body: ShiftInput, request: Request, user: Collector) -> dict[str, Any]:
@@ -77,7 +122,7 @@ async def open_shift(body: ShiftInput, request: Request, user: Collector) -> dic
         shift = await counter.open_shift(
             tx,
             project_id=body.project,
-            person=_person(user),
+            person=person_of(user),
             terminal=body.terminal,
             float_fen=body.float_fen,
             at=hub.clock.now(),
@@ -106,41 +151,25 @@ async def open_lines(project: int, room: int, request: Request, user: Collector)
 async def collect(body: CollectInput, request: Request, user: Collector) -> dict[str, Any]:
     """Take a payment (C-02 .. C-07): the same key with the same content answers the first receipt."""
     hub = request.app.state.hub
-    wanted = counter.CollectRequest(
-        project_id=body.project,
-        room_id=body.room,
-        line_ids=tuple(body.line_ids),
-        offers=body.offers(),
-        expected_total_fen=body.expected_total_fen,
-        key=body.key,
-        shift_id=body.shift,
-        terminal=body.terminal,
-        part_fen=body.part_fen,
-    )
     async with hub.db.tx(user.scope) as tx:
-        return _receipt(await counter.collect(tx, wanted, _person(user), hub.clock.now()))
+        return told(await counter.collect(tx, body.wanted(), person_of(user), hub.clock.now()))
 
 
-@router.get("/api/v1/counter/receipts/{receipt_id}.pdf")
-async def receipt_pdf(receipt_id: int, request: Request, user: Reader) -> Response:
-    """The paper, A5 landscape. Each answer is a print: the first is the original, each further one a reprint (C-10)."""
+class LateInput(CollectInput):
+    """`day`: when the money was taken; `expected_total_fen` is what was due then."""
+
+    day: date
+    reason: str = Field(min_length=2, max_length=200, pattern=_TEXT)
+
+
+@router.post("/api/v1/counter/late-entries")
+async def late_entry(body: LateInput, request: Request, user: LateAsker) -> dict[str, Any]:
+    """Ask headquarters for a payment to be entered under an earlier business day (补录, C-13)."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        pdf = await counter.print_receipt(tx, receipt_id, _person(user), hub.clock.now(), str(request.base_url))
-    headers = {"content-disposition": f'inline; filename="receipt-{receipt_id}.pdf"', "cache-control": "no-store"}
-    return Response(pdf, media_type="application/pdf", headers=headers)
-
-
-@router.get("/api/v1/counter/receipts/{receipt_id}")
-async def receipt(receipt_id: int, request: Request, user: Reader) -> dict[str, Any]:
-    async with request.app.state.hub.db.tx(user.scope) as tx:
-        return _receipt(await counter.receipt(tx, receipt_id))
-
-
-def _person(user: Principal) -> counter.Person:
-    if user.user_id is None:
-        raise Refused("no_person", "请先登录", "nobody is logged in")
-    return counter.Person(user.user_id, user.number, user.name)
+        return told_approval(
+            await counter.ask_late_entry(tx, user, body.wanted(), body.day, reason=body.reason, now=hub.clock.now())
+        )
 
 
 def _line(line: Line) -> dict[str, Any]:
@@ -158,46 +187,4 @@ def _line(line: Line) -> dict[str, Any]:
         "due_fen": line.due_fen,
         "due_date": line.due_date.isoformat(),
         "status": line.status,
-    }
-
-
-def _receipt(receipt: Receipt) -> dict[str, Any]:
-    draft = receipt.draft
-    return {
-        "receipt": receipt.id,
-        "no": receipt.no,
-        "book": receipt.book,
-        "number": receipt.number,
-        "check_code": receipt.check_code,
-        "kind": draft.kind,
-        "at": iso(draft.at),
-        "business_date": draft.business_date.isoformat(),
-        "project": draft.project_id,
-        "room": draft.room_id,
-        "object": draft.object,
-        "payer": receipt.payer,
-        "total_fen": draft.total_fen,
-        "change_fen": draft.change_fen,
-        "cashier": draft.cashier,
-        "cashier_name": draft.cashier_name,
-        "shift": draft.shift_id,
-        "terminal": draft.terminal,
-        "prints": receipt.prints,
-        "lines": [
-            {
-                "line": one.charge_line,
-                "item": one.item,
-                "item_name": one.item_name,
-                "formula": one.formula,
-                "principal_fen": one.principal_fen,
-                "late_fee_fen": one.late_fee_fen,
-            }
-            for one in draft.lines
-        ],
-        "tenders": [
-            {"method": one.method, "tendered_fen": one.tendered_fen, "amount_fen": one.amount_fen, "reference": one.reference}
-            for one in draft.tenders
-        ],
-        "entry": {"seq": receipt.entry_seq, "hash": receipt.entry_hash},
-        "pdf": f"/api/v1/counter/receipts/{receipt.id}.pdf",
     }

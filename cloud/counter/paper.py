@@ -1,26 +1,27 @@
-"""The paper receipt: A5 landscape by reportlab, fields in the order of UI.md 12. Draws only; what to print is handed in."""
+"""The paper receipt by reportlab: A5 landscape, and the same form on the upper half of an A4 (UI.md 12). Draws only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import segno
 from reportlab.lib import units
-from reportlab.lib.pagesizes import A5, landscape
+from reportlab.lib.pagesizes import A4, A5, landscape
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from cloud.counter.domain import Receipt, ReceiptLine
-from cloud.shared.words import TENDERS
+from cloud.counter import paper_words as words
+from cloud.counter.domain import ReceiptLine
+from cloud.counter.paper_words import Print, Sheet
 from protocols.errors import Stop
 from protocols.money import capitals, yuan
 from protocols.time import civil
+
+__all__ = ["FONTS", "LINES_A_PAGE", "Print", "Sheet", "boxed", "fit", "fonts", "mm", "qr", "render", "two_lines"]
 
 FONTS = Path(__file__).parent.parent / "shared" / "static" / "vendor" / "fonts"
 LINES_A_PAGE = 12
@@ -32,42 +33,22 @@ _LEFT, _RIGHT, _TOP = 11 * mm, _WIDTH - 11 * mm, _HEIGHT - 9 * mm
 _COLUMNS = (0, 33, 78, 128, 149, 165, 188)
 """Edges of the table's columns in millimetres from the left margin: fee, period, formula, principal, late fee, sum."""
 _HEADS = ("费用", "所属期间", "计算", "本金", "违约金", "小计")
-_ERASED = "（已删除）"
-
-
-@dataclass(frozen=True, slots=True)
-class Print:
-    """Which print this is: the first is the original, each further one shows 补打, how often, by whom and when (C-10)."""
-
-    n: int
-    by: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """Everything on the paper: the receipt, whose it is, and where the QR code leads."""
-
-    entity: str
-    project: str
-    receipt: Receipt
-    shift_no: str | None
-    area: str | None
-    verify_url: str
-    print: Print
 
 
 def render(sheet: Sheet) -> bytes:
     """The PDF; more than twelve lines go on further pages, totals and footer are on the last."""
     fonts()
     out = BytesIO()
-    canvas = Canvas(out, pagesize=_SIZE, invariant=True)
+    a4 = sheet.template.paper == "a4"
+    canvas = Canvas(out, pagesize=A4 if a4 else _SIZE, invariant=True)
     canvas.setTitle(f"收据 {sheet.receipt.no}")
     lines = sheet.receipt.draft.lines
     pages = [lines[start : start + LINES_A_PAGE] for start in range(0, len(lines), LINES_A_PAGE)]
     for number, part in enumerate(pages, 1):
+        if a4:
+            canvas.translate(0, A4[1] - _HEIGHT)
         y = _header(canvas, sheet, number, len(pages))
-        y = _table(canvas, y, part)
+        y = _table(canvas, y, sheet, part)
         if number == len(pages):
             y = _totals(canvas, y, sheet)
             _money(canvas, y, sheet)
@@ -88,15 +69,15 @@ def fonts() -> None:
 
 def _header(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> float:
     receipt, draft = sheet.receipt, sheet.receipt.draft
-    _centre(canvas, _TOP - 4.2 * mm, f"{sheet.entity} · {sheet.project}", 12, 124 * mm)
+    marks = "　".join(words.marks(sheet))
+    beside = canvas.stringWidth(marks, "GH-Bold", 10.5) + 8 * mm if marks else 0
+    _centre(canvas, _TOP - 4.2 * mm, f"{sheet.entity} · {sheet.project}", 12, min(124 * mm, 2 * (_RIGHT - beside) - _WIDTH))
     canvas.setFont("GH-Bold", 18)
-    canvas.drawCentredString(_WIDTH / 2, _TOP - 12.2 * mm, "收　据")
-    if sheet.print.n > 1:
-        _boxed(canvas, f"补打 第 {sheet.print.n - 1} 次")
-    payer = receipt.payer or (_ERASED if receipt.erased else "—")
+    canvas.drawCentredString(_WIDTH / 2, _TOP - 12.2 * mm, sheet.template.title)
+    if marks:
+        boxed(canvas, marks, _RIGHT, _TOP)
     y = _TOP - 19 * mm
-    place = "　　".join(part for part in (draft.object, f"{sheet.area} ㎡" if sheet.area else "") if part)
-    _fit(canvas, _LEFT, y, f"缴款人：{payer}　　{place}", 10.5, 106 * mm)
+    fit(canvas, _LEFT, y, f"缴款人：{words.payer(receipt)}　　{words.place(sheet)}", 10.5, 106 * mm)
     number = f"№ {receipt.no}" + (f"　{page}/{pages} 页" if pages > 1 else "")
     canvas.setFont("GH-Bold", 10.5)
     canvas.drawRightString(_RIGHT, y, number)
@@ -106,31 +87,25 @@ def _header(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> float:
     return y - 2.6 * mm
 
 
-def _boxed(canvas: Canvas, text: str) -> None:
-    width = canvas.stringWidth(text, "GH-Bold", 10.5) + 5 * mm
+def boxed(canvas: Canvas, text: str, right: float, top: float, size: float = 10.5) -> None:
+    """Marks in a frame at the upper right corner."""
+    width, height = canvas.stringWidth(text, "GH-Bold", size) + 5 * mm, size * 1.73
     canvas.setLineWidth(0.5 * mm)
-    canvas.rect(_RIGHT - width, _TOP - 6 * mm, width, 6.4 * mm)
-    canvas.setFont("GH-Bold", 10.5)
-    canvas.drawCentredString(_RIGHT - width / 2, _TOP - 4.1 * mm, text)
+    canvas.rect(right - width, top + 0.4 * mm - height, width, height)
+    canvas.setFont("GH-Bold", size)
+    canvas.drawCentredString(right - width / 2, top + 0.4 * mm - height / 2 - size * 0.36, text)
 
 
-def _table(canvas: Canvas, top: float, lines: Sequence[ReceiptLine]) -> float:
+def _table(canvas: Canvas, top: float, sheet: Sheet, lines: Sequence[ReceiptLine]) -> float:
     """Head and lines; rows are lower where there are many. Returns the table's lower edge."""
     height = (7 if len(lines) <= 6 else 5.4) * mm
     size = 10 if len(lines) <= 6 else 9
     y = _row(canvas, top, height, size, _HEADS, bold=True)
     for line in lines:
         late = yuan(line.late_fee_fen) if line.late_fee_fen else ""
-        fee = line.item_name + ("（退减）" if line.amount_fen < 0 else "")
-        cells = (fee, _period(line), line.formula, yuan(line.principal_fen), late, yuan(line.amount_fen))
+        cells = (words.fee(sheet, line), words.period(line), line.formula, yuan(line.principal_fen), late, yuan(line.amount_fen))
         y = _row(canvas, y, height, size, cells)
     return y
-
-
-def _period(line: ReceiptLine) -> str:
-    if line.period_from is None or line.period_to is None:
-        return ""
-    return f"{line.period_from} 至 {line.period_to - timedelta(days=1)}"
 
 
 def _row(canvas: Canvas, top: float, height: float, size: float, cells: Sequence[str], *, bold: bool = False) -> float:
@@ -140,7 +115,7 @@ def _row(canvas: Canvas, top: float, height: float, size: float, cells: Sequence
         left, right = (_LEFT + edge * mm for edge in _COLUMNS[index : index + 2])
         canvas.rect(left, top - height, right - left, height)
         smaller = size - 1 if index == 2 and not bold else size
-        _fit(canvas, left + 1.6 * mm, base, text, smaller, right - left - 3.2 * mm, right=index >= 3, bold=bold)
+        fit(canvas, left + 1.6 * mm, base, text, smaller, right - left - 3.2 * mm, right=index >= 3, bold=bold)
     return top - height
 
 
@@ -154,39 +129,26 @@ def _totals(canvas: Canvas, top: float, sheet: Sheet) -> float:
     for index, (text, start, end) in enumerate(zip(cells, (0, 3, 4, 5), (3, 4, 5, 6), strict=True)):
         left, right = _LEFT + _COLUMNS[start] * mm, _LEFT + _COLUMNS[end] * mm
         canvas.rect(left, top - height, right - left, height)
-        _fit(canvas, left + 1.6 * mm, base, text, 10.5, right - left - 3.2 * mm, right=index > 0, bold=True)
+        fit(canvas, left + 1.6 * mm, base, text, 10.5, right - left - 3.2 * mm, right=index > 0, bold=True)
     return top - height
 
 
 def _money(canvas: Canvas, y: float, sheet: Sheet) -> None:
-    draft = sheet.receipt.draft
-    parts = []
-    for one in draft.tenders:
-        reference = f"（{one.reference}）" if one.reference else ""
-        parts.append(f"{TENDERS[one.method]} {yuan(one.amount_fen)}{reference}")
-    cash = sum(one.tendered_fen for one in draft.tenders if one.method == "cash")
-    note = f"（实收现金 {yuan(cash)}，找零 {yuan(draft.change_fen)}）" if cash else ""
-    _fit(canvas, _LEFT, y - 5.6 * mm, f"收款方式：{'，'.join(parts)}{note}", 10.5, _RIGHT - _LEFT)
-    texts = [f"业务日期 {draft.business_date}"]
-    if civil(draft.arrived_at).date() != draft.business_date or (draft.arrived_at - draft.at) > timedelta(minutes=1):
-        texts.append(f"离线，补传于 {civil(draft.arrived_at):%Y-%m-%d %H:%M:%S}")
-    texts.append("本收据不是发票，需要发票请扫码")
-    _fit(canvas, _LEFT, y - 10.6 * mm, "。".join(texts) + "。", 9, _RIGHT - _LEFT)
+    fit(canvas, _LEFT, y - 5.6 * mm, f"收款方式：{words.tenders(sheet)}", 10.5, _RIGHT - _LEFT)
+    texts = [words.dates(sheet), sheet.template.note, sheet.template.foot]
+    fit(canvas, _LEFT, y - 10.6 * mm, "。".join(text for text in texts if text) + "。", 9, _RIGHT - _LEFT)
+    if because := words.because(sheet):
+        fit(canvas, _LEFT, y - 15.2 * mm, because, 9, 128 * mm)
 
 
 def _footer(canvas: Canvas, sheet: Sheet) -> None:
-    receipt, draft = sheet.receipt, sheet.receipt.draft
     bottom = 8 * mm
-    words = [f"收款人：{draft.cashier_name}（{draft.cashier}）" if draft.kind != "order" else "收款：机器收款", draft.terminal]
-    if sheet.shift_no:
-        words.append(f"班次 {sheet.shift_no}")
-    _fit(canvas, _LEFT, bottom + 6.5 * mm, "　".join(words), 10.5, 112 * mm)
-    second = f"验真码 {receipt.check_code}"
-    if sheet.print.n > 1:
-        second += f"　　补打：{sheet.print.by} {civil(sheet.print.at):%Y-%m-%d %H:%M}"
-    _fit(canvas, _LEFT, bottom + 1 * mm, second, 9, 112 * mm)
+    fit(canvas, _LEFT, bottom + 6.5 * mm, "　".join(words.cashier(sheet)), 10.5, 112 * mm)
+    second = [f"验真码 {sheet.receipt.check_code}", words.reprinted(sheet)]
+    fit(canvas, _LEFT, bottom + 1 * mm, "　　".join(text for text in second if text), 9, 112 * mm)
     _seal(canvas, _RIGHT - 44 * mm, bottom + 11 * mm)
-    _qr(canvas, sheet.verify_url, _RIGHT - 22 * mm, bottom - 1 * mm, 22 * mm)
+    if not sheet.sample:
+        qr(canvas, sheet.verify_url, _RIGHT - 22 * mm, bottom - 1 * mm, 22 * mm)
 
 
 def _seal(canvas: Canvas, x: float, y: float) -> None:
@@ -201,7 +163,8 @@ def _seal(canvas: Canvas, x: float, y: float) -> None:
     canvas.restoreState()
 
 
-def _qr(canvas: Canvas, text: str, x: float, y: float, size: float) -> None:
+def qr(canvas: Canvas, text: str, x: float, y: float, size: float) -> None:
+    """A QR code, drawn as squares."""
     matrix = segno.make(text, error="m").matrix
     module = size / len(matrix)
     canvas.setFillGray(0)
@@ -219,7 +182,7 @@ def _centre(canvas: Canvas, y: float, text: str, size: float, width: float) -> N
     canvas.drawCentredString(_WIDTH / 2, y, text)
 
 
-def _fit(
+def fit(
     canvas: Canvas, x: float, y: float, text: str, size: float, width: float, *, right: bool = False, bold: bool = False
 ) -> None:
     """Draw text no wider than `width`: smaller down to 7 pt, else on two lines of at least 6 pt, then cut with an ellipsis."""
@@ -230,7 +193,7 @@ def _fit(
         rows, size = [text], min(size, size * width / natural * 0.999) if natural else size
     else:
         size = 6.0
-        rows = _two_lines(text, font, size, width)
+        rows = two_lines(text, font, size, width)
     canvas.setFont(font, size)
     for index, row in enumerate(rows):
         line_y = y + (len(rows) - 1) * 1.15 * mm - index * 2.3 * mm
@@ -240,7 +203,9 @@ def _fit(
             canvas.drawString(x, line_y, row)
 
 
-def _two_lines(text: str, font: str, size: float, width: float) -> list[str]:
+def two_lines(text: str, font: str, size: float, width: float) -> list[str]:
+    """Text on at most two lines of a width, cut with an ellipsis."""
+
     def fitting(rest: str) -> int:
         length = len(rest)
         while length > 1 and pdfmetrics.stringWidth(rest[:length], font, size) > width:

@@ -11,6 +11,7 @@ from cloud.counter.collecting import CollectRequest, collect, open_lines
 from cloud.counter.domain import Method, Offer, Receipt, Tender
 from cloud.counter.domain_cash import deadline, last_due, older, working_days
 from cloud.counter.extras import DepositTaken, TopUp
+from cloud.counter.late_entry import LATE, ask_late_entry, late_entry_approved
 from cloud.counter.opening import OPENING, opening_approved
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
@@ -22,7 +23,10 @@ from cloud.counter.store import Shift
 from cloud.counter.transferring import TRANSFER, transfer_approved
 
 __all__ = [
+    "LATE",
     "MOVE",
+    "ask_late_entry",
+    "late_entry_approved",
     "TRANSFER",
     "VOID",
     "DepositTaken",

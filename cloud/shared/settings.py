@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     dsn           the PostgreSQL to use, as the role gatehouse_app; none: a server of our own in `data`
     admin_dsn     the same database as an administrator, who makes roles and migrates
     pay_sim_key   hex Ed25519 public key of the simulated payment provider; none: its notices are forged
+    public_url    where owners' phones reach the hub (the QR on a receipt leads there); none: http://<listen>
     second_factor  HQ finance, approvers and technicians must set up a second factor (TOTP) before they may do anything
     demo          say on every page that nothing here is real
     """
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     dsn: str | None = None
     admin_dsn: str | None = None
     pay_sim_key: str | None = None
+    public_url: str | None = None
     second_factor: bool = False
     demo: bool = False
 
@@ -63,10 +65,15 @@ class Settings(BaseSettings):
             raise ValueError("must be 64 hexadecimal digits")
         return value or None
 
-    @field_validator("dsn", "admin_dsn", "box_url")
+    @field_validator("dsn", "admin_dsn", "box_url", "public_url")
     @classmethod
     def _or_none(cls, value: str | None) -> str | None:
         return value or None
+
+    @property
+    def told_url(self) -> str:
+        """The public address without a slash at its end."""
+        return (self.public_url or f"http://{self.listen}").rstrip("/")
 
     @property
     def told_brokers(self) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from cloud.access import service as access
 from cloud.access.domain import Principal
-from cloud.app import approval_handlers
 from cloud.counter import service as counter
 from cloud.ledger import service as ledger
 from cloud.shared.db import Database, Tx
@@ -76,7 +75,11 @@ class Counter:
 
 
 async def at_counter(hub: Hub) -> Counter:
-    hub.approval_handlers = approval_handlers()
+    hub.approval_handlers = {
+        counter.VOID: counter.void_approved,
+        counter.MOVE: counter.move_approved,
+        counter.LATE: counter.late_entry_approved,
+    }
     cashier = await person(hub, "0201", "cashier")
     manager = await person(hub, "0301", "project_manager")
     finance = await person(hub, "0001", "hq_finance")

@@ -6,12 +6,16 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from io import BytesIO
 
+import pytest
 from pypdf import PdfReader
 
+from cloud.counter import paper_words, printing
 from cloud.counter import service as counter
-from cloud.counter.domain import Draft, Receipt, ReceiptLine, Tender
-from cloud.counter.paper import Print, Sheet, render
+from cloud.counter.domain import Because, Draft, Receipt, ReceiptLine, Ref, Tender, reversal
+from cloud.counter.paper_forms import render
+from cloud.counter.paper_words import Print, Sheet, Template
 from cloud.ledger import service as ledger
+from protocols.errors import Refused
 from protocols.time import SHANGHAI
 from tests.support.money import EAST, NOON, bill, cashier, line, request, shift
 
@@ -27,7 +31,7 @@ LINES = (
 )
 
 
-def sheet(lines=LINES, *, n: int = 1, arrived: datetime = AT, **more) -> Sheet:
+def sheet(lines=LINES, *, n: int = 1, arrived: datetime = AT, paper: str = "a5", **more) -> Sheet:
     total = sum(one.amount_fen for one in lines)
     draft = Draft(
         1,
@@ -46,7 +50,10 @@ def sheet(lines=LINES, *, n: int = 1, arrived: datetime = AT, **more) -> Sheet:
         "窗口 2",
     )
     receipt = Receipt(1, "FQ-B", 31883, 5, 9, "3c8f" * 16, replace(draft, **more), "贾晓满")
-    return Sheet("华东禾序物业服务有限公司", "枫桥雅苑", receipt, "BC-1124-02", "96.37", "https://hub/r", Print(n, "孟样安", AT))
+    return Sheet(
+        "华东禾序物业服务有限公司", "枫桥雅苑", receipt, "BC-1124-02", "96.37", "https://hub/r", Print(n, "孟样安", AT),
+        Template(paper),  # type: ignore[arg-type]  # a test's paper by name
+    )  # fmt: skip
 
 
 def pages(pdf: bytes) -> list[str]:
@@ -75,16 +82,79 @@ def test_a_reprint_and_a_late_arrival_say_so():
     assert "离线，补传于 2026-11-24 11:46:58" in text
 
 
-def test_the_worst_case_stays_on_one_form():
-    """UI.md 12: the longest name, 12 lines, a negative line and 补打."""
+ALL = pytest.mark.parametrize("paper", paper_words.PAPERS)
+
+
+@ALL
+def test_the_worst_case_stays_on_one_form(paper):
+    """UI.md 12: the longest name, 12 lines, a negative line and 补打, on every paper."""
     formula = "（125,400.50 度 × 0.6180 元）× 96.37 ÷ 48,221.77"
     long = replace(LINES[0], item_name="公共能耗分摊费（电梯、照明、消防水泵）", formula=formula)
     lines = [long] * 11 + [replace(LINES[1], item_name="物业费调整", principal_fen=-1_149)]
-    (text,) = pages(render(sheet(lines, n=2)))
+    made = replace(sheet(lines, n=2, paper=paper), entity="华东禾序智慧城市物业服务（集团）股份有限公司枫桥分公司")
+    (text,) = pages(render(made))
     assert text.count("2026-10-01 至 2026-12-31") == 11
     assert "−11.49" in text
     assert "退减" in text
+    assert "补打 第 1 次" in text
     assert "…" not in text
+
+
+@ALL
+def test_every_paper_says_the_same(paper):
+    """C-09, UI.md 12: number, dates, capitals, tenders, cashier, terminal, shift, check code; that it is no invoice."""
+    text = "".join(pages(render(sheet(paper=paper)))).replace("\n", "")
+    for field in (
+        "FQ-B 0031883", "2026-11-24 09:46:58", "贾晓满", "3-1-502", "物业费", "684.17", "4.76", "壹仟零玖拾壹元伍角柒分",
+        "1,091.57", "1,100.00", "8.43", "业务日期 2026-11-24", "梅友仁（0217）", "窗口 2", "BC-1124-02", "验真码 7J7K-S3SW",
+        "不是发票",
+    ):  # fmt: skip
+        assert field in text, field
+
+
+@ALL
+def test_a_reversal_names_the_original_and_who_approved(paper):
+    """C-11: both papers say it."""
+    plain = sheet(paper=paper)
+    because = Because(7, "0301 孟样安", "金额打错", reverses=Ref(1, "FQ-B 0031883"))
+    back = replace(plain.receipt, number=31884, draft=reversal(plain.receipt, because, AT + timedelta(minutes=5)))
+    text = "".join(pages(render(replace(plain, receipt=back)))).replace("\n", "")
+    for field in ("红冲", "红冲原收据 № FQ-B 0031883", "金额打错", "0301 孟样安", "−684.17", "负壹仟零玖拾壹元伍角柒分"):
+        assert field in text, field
+    void = replace(plain.receipt, reversed_by=Ref(2, "FQ-B 0031884"))
+    reprint = replace(plain, receipt=void, print=Print(2, "孟样安", AT))
+    text = "".join(pages(render(reprint))).replace("\n", "")
+    assert "已作废" in text and "红冲收据 № FQ-B 0031884" in text
+
+
+@ALL
+async def test_a_sample_takes_no_number(money_db, paper):
+    """UI.md 17: 样张，不占号."""
+    async with money_db.tx(EAST) as tx:
+        await shift(tx)
+        text = "".join(pages(await printing.sample(tx, 11, cashier(), NOON, paper)))
+        book = await tx.fetch_one("SELECT taken FROM receipt_books", ())
+        rows = await tx.fetch_all("SELECT id FROM receipts", ())
+    assert "样张 不占号" in text
+    assert (book, rows) == ({"taken": 0}, [])
+
+
+async def test_the_companys_form_decides(money_db, money_admin):
+    """C-09: template as data; unknown paper refused."""
+    money_admin.execute(
+        "INSERT INTO setting_versions (company_id, name, version, value, reason, set_at, set_by)"
+        """ VALUES (1, 'receipt.template', 1, '{"paper": "thermal80", "title": "缴费收据", "foot": "服务电话 021-0000-0000"}', '换打印机', now(), '0001')"""
+    )
+    async with money_db.tx(EAST) as tx:
+        lines = await bill(tx, line(101, 22_500))
+        taken = await counter.collect(tx, request(await shift(tx), 101, lines, 22_500), cashier(), NOON)
+        pdf = await counter.print_receipt(tx, taken.id, cashier(), NOON, "https://hub")
+        with pytest.raises(Refused, match="bad_paper"):
+            await counter.print_receipt(tx, taken.id, cashier(), NOON, "https://hub", "a3")
+    width = float(PdfReader(BytesIO(pdf)).pages[0].mediabox.width)
+    assert abs(width - 80 * 72 / 25.4) < 1
+    text = pages(pdf)[0]
+    assert "缴费收据" in text and "服务电话 021-0000-0000" in text
 
 
 def test_a_thirteenth_line_takes_a_second_page():
