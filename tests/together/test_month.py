@@ -10,6 +10,7 @@ import os
 import pytest
 
 from cloud import proof
+from tests.support import month_checks
 from tests.support.month import Month
 
 FULL = os.environ.get("GATEHOUSE_FAULTS") == "full"
@@ -21,6 +22,7 @@ SEED = int(os.environ.get("GATEHOUSE_SEED", "20261101"))
 async def test_a_month_of_three_projects_balances_to_the_fen(pg, hub_db, hub_database):
     month = await Month.make(hub_db, pg.app(hub_database), pg.superuser(hub_database), rooms=ROOMS, seed=SEED)
     await month.run()
+    await month_checks.everything(month)
     report = await proof.verify(hub_db)
     assert report["faults"] == []
     print(month.world.books.acts, report["entries"])
