@@ -171,6 +171,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
         counter.TRANSFER: counter.transfer_approved,
         counter.VOID: counter.void_approved,
         counter.MOVE: counter.move_approved,
+        counter.LATE: counter.late_entry_approved,
         fees.WAIVER: fees.waiver_approved,
         fees.ADJUST: fees.adjustment_approved,
         fees.PUBLISH: fees.publish_approved,
