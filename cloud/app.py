@@ -25,7 +25,7 @@ from cloud.estate.pages import estate_pages
 from cloud.estate.pages_forms import form_pages
 from cloud.estate.pages_import import import_pages
 from cloud.fees import api as fees_api
-from cloud.fees import api_billing, api_standards, pages_charges, pages_lines
+from cloud.fees import api_billing, api_standards, pages_assign, pages_charges, pages_fees, pages_lines, pages_standard
 from cloud.fees import service as fees
 from cloud.fees.store_charged import charged
 from cloud.fleet.api import fleet_router
@@ -77,6 +77,9 @@ _ROUTERS = (
     api_billing.router,
     pages_charges.router,
     pages_lines.router,
+    pages_fees.router,
+    pages_standard.router,
+    pages_assign.router,
     payments_api.router,
     parking_api.router,
     metering_api.router,
@@ -171,7 +174,6 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
         counter.TRANSFER: counter.transfer_approved,
         counter.VOID: counter.void_approved,
         counter.MOVE: counter.move_approved,
-        counter.LATE: counter.late_entry_approved,
         fees.WAIVER: fees.waiver_approved,
         fees.ADJUST: fees.adjustment_approved,
         fees.PUBLISH: fees.publish_approved,
@@ -185,7 +187,9 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
 
 def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
-    found = (pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT)
+    found = (
+        pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT, pages_assign.EXPORT,
+    )  # fmt: skip
     return {one.table.name: one for one in found}
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from cloud.access.service import Approval, Principal, ask
 from cloud.fees import store, store_standards
-from cloud.fees.calculator.rules import canonical, parse_rules
+from cloud.fees.calculator.rules import parse_rules
 from cloud.fees.calculator.term import parse_term
 from cloud.fees.domain_standards import Assignment, NamedTerm, NewAssignment, Standard, Version
+from cloud.fees.saying import headline
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 from protocols.time import business_date
@@ -114,13 +115,14 @@ async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str
     in_force = next((one for one in reversed(before) if one.effective_from <= version.effective_from), None)
     past = version.effective_from < business_date(now)
     touched = await store.lines_since(tx, standard.id, version.effective_from) if past else (0, 0)
-    after = f"{canonical(version.rules)}，自 {version.effective_from} 起"
+    after = f"{headline(version.rules)}，{version.term.name}，自 {version.effective_from} 起"
     if touched[0]:
         after += f"；影响已生成的 {touched[0]} 笔应收"
     return await ask(
         tx, principal, kind=BACKDATE if past else PUBLISH, project_id=version.project_id, subject=f"version:{version_id}",
         title=f"{standard.name} 第 {version.number} 版", amount_fen=touched[1], payload={"version": version_id},
-        before=canonical(in_force.rules) if in_force else "（新标准）", after=after, reason=version.reason, key=key,
+        before=f"{headline(in_force.rules)}，{in_force.term.name}" if in_force else "（新标准）",
+        after=after, reason=version.reason, key=key,
         terminal=terminal, now=now, beneficiary=f"standard:{standard.id}",
     )  # fmt: skip
 

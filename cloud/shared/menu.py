@@ -40,6 +40,7 @@ MENU = (
     MenuItem("账务", "押金", "/deposits", "pig-money", "deposit.read"),
     MenuItem("账务", "预存", "/wallets", "wallet", "wallet.read"),
     MenuItem("经营", "业主房产", "/owners", "users", "owner.read"),
+    MenuItem("经营", "收费标准", "/fees", "tag", "standard.read"),
     MenuItem("经营", "车道实况", "/lanes", "parking", "lane.read"),
     MenuItem("经营", "抄表", "/meters", "gauge", "meter.read"),
     MenuItem("系统", "设备与盒子", "/fleet", "router", "box.read"),
