@@ -18,8 +18,13 @@ from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import pages_owner, pages_search, routes_acts, routes_cash
 from cloud.counter import service as counter
+from cloud.estate import import_job
 from cloud.estate import service as estate
 from cloud.estate.api import estate_router
+from cloud.estate.api_imports import imports_router
+from cloud.estate.api_owners import owners_router
+from cloud.estate.api_rooms import rooms_router
+from cloud.estate.cases import Cases
 from cloud.estate.pages import EXPORT as OWNERS_EXPORT
 from cloud.estate.pages import estate_pages
 from cloud.estate.pages_forms import form_pages
@@ -134,9 +139,10 @@ def create_app(hub: Hub) -> FastAPI:
     http.install(app)
     app.include_router(exports_router(exports(), page_user, audit))
     shell = (shell_router(page_user), jobs_router(page_user, require), openapi_router(require))
-    forms = form_pages(page_user, audit, charged)
-    owners = (estate_router(require, audit), import_pages(page_user, audit), forms, estate_pages(page_user))
-    for one in (*_ROUTERS, router, *owners, fleet_router(require), *shell):
+    cases = Cases(audit, charged)
+    forms = (import_pages(page_user, audit), form_pages(page_user, cases), estate_pages(page_user))
+    owners = (rooms_router(require, cases), owners_router(require, cases), imports_router(require, audit), *forms)
+    for one in (*_ROUTERS, router, estate_router(require, audit), *owners, fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
@@ -199,6 +205,7 @@ def job_runners() -> dict[str, jobs.Runner]:
         shared_exports.KIND: shared_exports.runner(exports()),
         fees.DRAFT_JOB: fees.draft_runner,
         fees.PUBLISH_JOB: publish_bills,
+        import_job.KIND: import_job.runner(audit),
     }
 
 

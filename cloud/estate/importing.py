@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -22,6 +22,12 @@ from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 
 MOST_PROBLEMS = 500
+_CHUNK = 1000
+"""Rows that go in between two words of progress."""
+
+Told = Callable[[int, int], Awaitable[None]]
+"""How much of the work is done, of how much."""
+
 _KNOWN = frozenset(name for names in ALIASES.values() for name in names)
 
 
@@ -38,6 +44,7 @@ class Run:
     result: Mapping[str, int] | None
     by: str
     at: datetime
+    job_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,14 @@ async def fix_cell(tx: Tx, keys: IdentityKeys, run_id: int, row: int, column: in
     raise NotFound("cell_not_found", "没有这一格", f"no row {row}, column {column}", field="cell")
 
 
+async def size(tx: Tx, keys: IdentityKeys, run_id: int) -> int:
+    """Rows of a file that was read; 0 once it is over. Whoever asks holds the run until the transaction ends."""
+    run = await get_run(tx, run_id)
+    if await store_import.locked_sheet(tx, run_id) is None:
+        return 0
+    return len((await _held(tx, keys, run))["rows"])
+
+
 async def drop(tx: Tx, run_id: int, at: datetime) -> None:
     """Give it up: what was read is deleted."""
     run = await get_run(tx, run_id)
@@ -133,17 +148,25 @@ async def drop(tx: Tx, run_id: int, at: datetime) -> None:
 
 
 async def put_in(
-    tx: Tx, keys: IdentityKeys, run_id: int, *, skip_bad: bool, today: date, by: str, at: datetime
+    tx: Tx,
+    keys: IdentityKeys,
+    run_id: int,
+    *,
+    skip_bad: bool,
+    today: date,
+    by: str,
+    at: datetime,
+    told: Told | None = None,
 ) -> Mapping[str, int]:
     """Put the file in: all of it, or all rows without a problem (`skip_bad`); in one transaction, so never half. A second time
     answers the first result.
 
     Refused `bad_rows`, `bad_column`; Conflict `import_over`.
     """
+    await store_import.lock_project(tx, (await get_run(tx, run_id)).project_id)
     run = await get_run(tx, run_id)
     if run.state == "done" and run.result is not None:
         return run.result
-    await store_import.lock_project(tx, run.project_id)
     held = await _held(tx, keys, run)
     plan, _ = await _plan(tx, keys, run, held, today)
     if plan.bad_rows and not skip_bad:
@@ -153,10 +176,26 @@ async def put_in(
         )
     project = await store.project(tx, run.project_id)
     assert project is not None
-    work = _Work(tx, keys, (project.company_id, project.id), by, at, today, {key: column for column, key in run.columns.items()})
+    work = _Work(
+        tx, keys, (project.company_id, project.id), by, at, today, {key: column for column, key in run.columns.items()}, told
+    )
     await work.do(plan)
     await store_import.end(tx, run_id, "done", plan.counts, at)
     return plan.counts
+
+
+@dataclass(slots=True)
+class _Steps:
+    """Counts what is done, and tells it."""
+
+    told: Told | None
+    total: int
+    done: int = 0
+
+    async def more(self, n: int) -> None:
+        self.done += n
+        if self.told is not None:
+            await self.told(self.done, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +209,28 @@ class _Work:
     at: datetime
     today: date
     fields: Mapping[str, int]
+    told: Told | None
 
     async def do(self, plan: Plan) -> None:
         known = await _known(self.tx, self.keys, self.place[1])
         payers = await self._owners([*plan.new, *(row for _, row in plan.attach)], known)
-        made = await self._rooms(plan.new, payers)
+        steps = _Steps(self.told, len(plan.new) + len(plan.changes) + len(plan.attach) + len(plan.people))
+        made: dict[str, int] = {}
+        for start in range(0, len(plan.new), _CHUNK):
+            part = plan.new[start : start + _CHUNK]
+            made |= await self._rooms(part, payers)
+            await steps.more(len(part))
         await self._changes(plan)
+        await steps.more(len(plan.changes))
         for room, row in plan.attach:
             owner = payers[row.number]
             await store_payers.add_relation(self.tx, self.place, room.id, owner, "owner", None, (None, None), self.by)
             await store_payers.add_payer(self.tx, self.place, room.id, None, owner, (None, None), self.by, self.at)
         await store_payers.turn_payers(self.tx, self.today, [room.id for room, _ in plan.attach])
+        await steps.more(len(plan.attach))
         for person, told in plan.people.values():
             await self._person(person, told)
+            await steps.more(1)
         rooms = {row.number: made[row.room.code] for row in plan.new}
         rooms |= {row.number: known.rooms[row.room.code].id for row in plan.plates}
         holders = payers | {row.number: known.rooms[row.room.code].payer_id for row in plan.plates if row.number not in payers}
@@ -315,7 +363,7 @@ def _seal(keys: IdentityKeys, project_id: int, held: Mapping[str, Any]) -> bytes
 
 def _run(row: Mapping[str, Any]) -> Run:
     columns = {int(column): key for column, key in row["columns"].items()}
-    kept = ("id", "project_id", "file_name", "state", "result", "by", "at")
+    kept = ("id", "project_id", "file_name", "state", "result", "by", "at", "job_id")
     return Run(headings=tuple(row["headings"]), columns=columns, **{name: row[name] for name in kept})
 
 

@@ -1,15 +1,14 @@
 """The forms of a room and an owner, and who belongs to a room and pays (UI.md 8): each error stands under its field."""
 
 # No postponed annotations here: the permissions are known only when the router is made.
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from cloud.estate import owners, payers, tree
+from cloud.estate import owners, tree
+from cloud.estate.cases import Cases, act_of, shown
 from cloud.estate.domain_fields import Reader
 from cloud.estate.domain_owners import (
     IDENTITIES,
@@ -22,9 +21,9 @@ from cloud.estate.domain_owners import (
     Phone,
     read_owner,
 )
-from cloud.estate.domain_tree import ROOM_LABELS, STATUSES, USES, RoomRecord, RoomValues, read_room
+from cloud.estate.domain_tree import ROOM_LABELS, STATUSES, USES, RoomValues, read_room
 from cloud.estate.identity import identity_keys
-from cloud.estate.pages import Audit, Guard, room_context
+from cloud.estate.pages import Guard, room_context
 from cloud.shared.db import Tx
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
@@ -32,18 +31,15 @@ from cloud.shared.places import look, scope_of
 from protocols.errors import Refused
 from protocols.time import business_date
 
-Charged = Callable[[Tx, int], Awaitable[bool]]
-"""Whether something was ever charged to an owner (`fees`): their number stands then (O-04)."""
-
 _OPEN_STATUSES = {code: word for code, word in STATUSES.items() if code != "closed"}
 _CHOICES = {"uses": USES, "statuses": _OPEN_STATUSES, "kinds": OWNER_KINDS, "identities": IDENTITIES, "languages": LANGUAGES}
 
 
-def form_pages(page_user: Guard, audit: Audit, charged: Charged) -> APIRouter:
+def form_pages(page_user: Guard, cases: Cases) -> APIRouter:
     """/rooms/new, /rooms/{id}/edit, /rooms/{id}/people, /owners/new, /owners/{id}/edit."""
     router = APIRouter(include_in_schema=False)
     room_writer, owner_writer = Depends(page_user("room.write")), Depends(page_user("owner.write"))
-    use = _Pages(audit, charged)
+    use = _Pages(cases)
 
     @router.get("/rooms/new")
     async def new_room(request: Request, user: Annotated[Any, room_writer]) -> Response:
@@ -91,15 +87,14 @@ def form_pages(page_user: Guard, audit: Audit, charged: Charged) -> APIRouter:
 class _Pages:
     """What the routes do."""
 
-    def __init__(self, audit: Audit, charged: Charged) -> None:
-        self._audit = audit
-        self._charged = charged
+    def __init__(self, cases: Cases) -> None:
+        self._use = cases
 
     async def room_form(self, request: Request, user: Any, room_id: int | None, form: Form) -> Response:
         async with request.app.state.hub.db.tx(user.scope) as tx:
             room = None if room_id is None else await tree.room_record(tx, room_id)
             where = await look(tx, f"p{room.project_id}") if room else await scope_of(request, user, tx)
-        context = {"room": room, "form": form, "now": _shown(room.values) if room else {}, "labels": ROOM_LABELS, **_CHOICES}
+        context = {"room": room, "form": form, "now": shown(room.values) if room else {}, "labels": ROOM_LABELS, **_CHOICES}
         return render(request, "estate/room_form.html", status=_status(form), **console(user, where, "/owners"), **context)
 
     async def save_room(self, request: Request, user: Any, room_id: int | None) -> Response:
@@ -122,27 +117,21 @@ class _Pages:
         self, tx: Tx, hub: Any, user: Any, room_id: int | None, form: Form, told: tuple[RoomValues, str, date | None]
     ) -> int:
         values, status, since = told
-        now, by = hub.clock.now(), _by(user)
-        today = business_date(now)
+        at = act_of(tx, hub, user)
         if room_id is None:
-            room_id = await tree.add_room(
-                tx, form.number("project", need=True) or 0, values, status=status, since=since, by=by, at=now
-            )
-            before, after = None, await tree.room_record(tx, room_id)
-        else:
-            before, _ = await tree.edit_room(tx, room_id, form.number("version", need=True) or 0, values)
-            if status != before.status or (since is not None and since != before.since):
-                await tree.set_status(tx, room_id, status, since or today, today=today, reason="", by=by, at=now)
-            after = await tree.room_record(tx, room_id)
-        await self._log(tx, user, "estate.room", f"room:{room_id}", before, after, now)
+            project = form.number("project", need=True) or 0
+            return (await self._use.add_room(at, project, values, status=status, since=since)).id
+        room = await self._use.edit_room(at, room_id, form.number("version", need=True) or 0, values)
+        if status != room.status or (since is not None and since != room.since):
+            await self._use.set_status(at, room_id, status, since or at.today, "")
         return room_id
 
     async def owner_form(self, request: Request, user: Any, owner_id: int | None, form: Form, alike: Any = ()) -> Response:
         async with request.app.state.hub.db.tx(user.scope) as tx:
             owner = None if owner_id is None else await owners.owner_record(tx, owner_id)
             where = await look(tx, f"p{owner.project_id}") if owner else await scope_of(request, user, tx)
-            fixed = owner is not None and await self._charged(tx, owner.id)
-        now = _shown(owner.values) if owner else {}
+            fixed = owner is not None and await self._use.charged(tx, owner.id)
+        now = shown(owner.values) if owner else {}
         known = owner.values.phones if owner else ()
         context = {"owner": owner, "form": form, "now": now, "labels": OWNER_LABELS, "fixed": fixed, "alike": alike, **_CHOICES}
         context["phones"] = [*known[:3], *[Phone("")] * (3 - len(known[:3]))]
@@ -171,16 +160,10 @@ class _Pages:
         return await self.owner_form(request, user, owner_id, form)
 
     async def _put_owner(self, tx: Tx, hub: Any, user: Any, owner_id: int | None, form: Form, values: OwnerValues) -> int:
-        keys, now, by = identity_keys(hub.settings.keys), hub.clock.now(), _by(user)
+        at = act_of(tx, hub, user)
         if owner_id is None:
-            owner_id = await owners.add_owner(tx, keys, form.number("project", need=True) or 0, values, by=by, at=now)
-            before, after = None, await owners.owner_record(tx, owner_id)
-        else:
-            charged = await self._charged(tx, owner_id)
-            version = form.number("version", need=True) or 0
-            before, after = await owners.edit_owner(tx, keys, owner_id, version, values, charged=charged, by=by, at=now)
-        await self._log(tx, user, "estate.owner", f"owner:{owner_id}", before, after, now)
-        return owner_id
+            return (await self._use.add_owner(at, form.number("project", need=True) or 0, values)).id
+        return (await self._use.edit_owner(at, owner_id, form.number("version", need=True) or 0, values)).id
 
     async def people_form(self, request: Request, user: Any, room_id: int, form: Form) -> Response:
         hub = request.app.state.hub
@@ -205,43 +188,27 @@ class _Pages:
         return await self.people_form(request, user, room_id, form)
 
     async def _change(self, tx: Tx, hub: Any, user: Any, room_id: int, form: Form) -> None:
-        now, by = hub.clock.now(), _by(user)
-        today = business_date(now)
+        at = act_of(tx, hub, user)
         room = await tree.room_record(tx, room_id)
-        act = form.choice("act", ("add", "end", "payer"))
+        act = form.choice("act", ("add", "end", "payer", "stop"))
         day = form.day("from_day", need=act != "add")
         if act == "add":
             owner = await _owner_by_number(tx, form, room.project_id)
             relation = form.choice("relation", RELATIONS)
             share = form.decimal("share", places=4, least=0, most=100)
+            last = form.day("last_day", first=day)
             if form.ok and owner is not None:
-                await payers.add_relation(tx, room_id, owner.id, relation, share=share, from_day=day, by=by)
+                days = (day, None if last is None else last + timedelta(days=1))
+                await self._use.add_relation(at, room_id, owner.id, relation, share=share, days=days)
         elif form.ok and day is not None and act == "end":
-            await payers.end_relation(tx, form.number("relation_id", need=True) or 0, room_id, day)
+            await self._use.end_relation(at, room_id, form.number("relation_id", need=True) or 0, day)
+        elif form.ok and day is not None and act == "stop":
+            await self._use.stop_payer(at, room_id, form.text("item", need=True, longest=40), day)
         elif form.ok and day is not None:
             item = form.text("item", longest=40) or None
             payer = form.number("owner", need=True)
             if form.ok:
-                await payers.set_payer(tx, room_id, item, payer, from_day=day, today=today, by=by, at=now)
-        if form.ok:
-            told = {
-                name: form.values[name]
-                for name in ("act", "number", "relation", "owner", "item", "from_day")
-                if form.values.get(name)
-            }
-            where = {"company_id": room.company_id, "project_id": room.project_id}
-            await self._audit(tx, user, "estate.people", f"room:{room_id}", None, told, "", at=now, **where)
-
-    async def _log(self, tx: Tx, user: Any, action: str, what: str, before: Any, after: Any, now: Any) -> None:
-        """What changed; personal values of an owner enter as names of fields only (O-10)."""
-        old = {} if before is None else _shown(before.values)
-        new = _shown(after.values)
-        names = sorted(name for name in new if new[name] != old.get(name))
-        room = isinstance(after, RoomRecord)
-        facts = {name: new[name] for name in names} if room else {"fields": names}
-        was = None if before is None else {name: old[name] for name in names} if room else {"version": before.version}
-        where = {"company_id": after.company_id, "project_id": after.project_id}
-        await self._audit(tx, user, action, what, was, facts, "", at=now, **where)
+                await self._use.set_payer(at, room_id, item, payer or None, day)
 
 
 async def _owner_by_number(tx: Tx, form: Form, project_id: int) -> OwnerRecord | None:
@@ -276,19 +243,5 @@ def _refuse(form: Form, problem: Refused) -> None:
     form.wrong("" if problem.field in ("version", "project", "room") else problem.field or "", problem.zh)
 
 
-def _shown(values: RoomValues | OwnerValues) -> Mapping[str, str]:
-    """Values as a form shows them."""
-    found = {}
-    for one in fields(values):
-        value = getattr(values, one.name)
-        if one.name not in ("phones", "identity"):
-            found[one.name] = "" if value is None else "、".join(value) if isinstance(value, tuple) else str(value)
-    return found
-
-
 def _status(form: Form, alike: Any = ()) -> int:
     return 422 if form.errors or alike else 200
-
-
-def _by(user: Any) -> str:
-    return f"{user.number} {user.name}"[:60]

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
-from cloud.estate import importing
+from cloud.estate import import_job, importing
+from cloud.estate.cases import act_of
 from cloud.estate.domain_import import LABELS
 from cloud.estate.identity import IdentityKeys, identity_keys
 from cloud.estate.pages import Audit, Guard
@@ -64,15 +65,18 @@ def import_pages(page_user: Guard, audit: Audit) -> APIRouter:
         form = await request.form()
         try:
             async with hub.db.tx(user.scope) as tx:
-                await _act(tx, hub, user, run_id, form, audit)
+                job = await _act(tx, hub, user, run_id, form, audit)
         except Refused as problem:
             return await _show(request, user, run_id, problem)
+        if job is not None:
+            return RedirectResponse(f"/jobs/{job}", 303)
         return RedirectResponse("/owners/import" if form.get("act") == "drop" else f"/owners/import/{run_id}", 303)
 
     return router
 
 
-async def _act(tx: Tx, hub: Any, user: Any, run_id: int, form: FormData, audit: Audit) -> None:
+async def _act(tx: Tx, hub: Any, user: Any, run_id: int, form: FormData, audit: Audit) -> int | None:
+    """The job when one was started."""
     now, keys = hub.clock.now(), _keys(hub)
     act = form.get("act")
     if act == "columns":
@@ -86,15 +90,10 @@ async def _act(tx: Tx, hub: Any, user: Any, run_id: int, form: FormData, audit: 
     elif act == "drop":
         await importing.drop(tx, run_id, now)
     elif act in ("put_in", "skip"):
-        run = await importing.get_run(tx, run_id)
-        today = business_date(now)
-        counts = await importing.put_in(tx, keys, run_id, skip_bad=act == "skip", today=today, by=_by(user), at=now)
-        place = await look(tx, f"p{run.project_id}")
-        facts = {**counts, "file": run.file_name}
-        where = {"company_id": place.shown[0].id, "project_id": run.project_id}
-        await audit(tx, user, "estate.import", f"import:{run_id}", None, facts, "", at=now, **where)
+        return (await import_job.put_in(act_of(tx, hub, user), audit, run_id, skip_bad=act == "skip")).job
     else:
         raise Refused("bad_choice", "请选一个动作", f"no act {act}", field="act")
+    return None
 
 
 async def _start(request: Request, user: Any, problem: Refused | None) -> Response:

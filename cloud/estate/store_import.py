@@ -10,7 +10,7 @@ from typing import Any
 from cloud.shared.db import Tx
 
 _RUN = """
-    SELECT id, company_id, project_id, file_name, headings, columns, state, result, by, at, done_at FROM import_runs
+    SELECT id, company_id, project_id, file_name, headings, columns, state, result, by, at, done_at, job_id FROM import_runs
 """
 
 
@@ -62,9 +62,14 @@ async def set_sheet(tx: Tx, run_id: int, sheet: bytes) -> None:
     await tx.execute("UPDATE import_runs SET sheet = %s WHERE id = %s", (sheet, run_id))
 
 
+async def set_job(tx: Tx, run_id: int, job_id: int) -> None:
+    await tx.execute("UPDATE import_runs SET job_id = %s WHERE id = %s", (job_id, run_id))
+
+
 async def end(tx: Tx, run_id: int, state: str, result: Mapping[str, int] | None, at: datetime) -> None:
+    """Of one that is not over yet: who comes second changes nothing."""
     await tx.execute(
-        "UPDATE import_runs SET state = %s, sheet = NULL, result = %s::jsonb, done_at = %s WHERE id = %s",
+        "UPDATE import_runs SET state = %s, sheet = NULL, result = %s::jsonb, done_at = %s WHERE id = %s AND state = 'read'",
         (state, None if result is None else json.dumps(result), at, run_id),
     )
 
