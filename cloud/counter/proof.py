@@ -40,8 +40,8 @@ async def verify(tx: Tx, witnesses: Sequence[ledger.Witness] = ()) -> ledger.Ver
     for row in await store_proof.receivable_faults(tx):
         detail = f"open charge lines come to {row['open_fen']} fen, the ledger says {row['owed_fen']} are owed"
         faults.append(ledger.Fault(row["project_id"], 0, "receivable", detail))
-    return ledger.VerifyReport(report.projects, report.entries, tuple(faults))
     faults += await cash_faults(tx)
+    return ledger.VerifyReport(report.projects, report.entries, tuple(faults))
 
 
 async def _paper_faults(tx: Tx, witnesses: Sequence[ledger.Witness]) -> list[ledger.Fault]:
