@@ -176,6 +176,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
     """kind of an approval -> what carries it out, in the transaction of the decision."""
     return {
         "shift.variance": counter.carry_variance,
+        "slip.difference": counter.carry_variance,
         counter.OPENING: counter.opening_approved,
         counter.TRANSFER: counter.transfer_approved,
         counter.VOID: counter.void_approved,

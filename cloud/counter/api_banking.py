@@ -22,7 +22,6 @@ router = APIRouter()
 Reader = Annotated[Principal, Depends(require("slip.read"))]
 Depositor = Annotated[Principal, Depends(require("slip.write"))]
 Confirmer = Annotated[Principal, Depends(require("slip.confirm"))]
-Asker = Annotated[Principal, Depends(require("shift.run"))]
 Id = Annotated[int, Field(gt=0, lt=2**31)]
 
 
@@ -42,10 +41,11 @@ class SlipInput(Input):
 
 
 class EvidenceInput(Input):
-    """`photo`: SHA-256 of the picture of the bank's receipt."""
+    """`photo`: SHA-256 of the picture of the bank's receipt; `bank_day`: when the cash was handed in."""
 
     photo: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     bank_receipt: str | None = Field(default=None, min_length=1, max_length=60, pattern=TEXT)
+    bank_day: date | None = None
     key: str = Field(pattern=KEY)
 
 
@@ -94,8 +94,10 @@ async def make(body: SlipInput, request: Request, user: Depositor) -> dict[str, 
 
 @router.post("/api/v1/counter/slips/{slip_id}/evidence")
 async def evidence(slip_id: int, body: EvidenceInput, request: Request, user: Depositor) -> dict[str, Any]:
-    async with request.app.state.hub.db.tx(user.scope) as tx:
-        return slip_json(await banking.put_evidence(tx, slip_id, body.photo, body.bank_receipt, user))
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        told, day, now = (body.photo, body.bank_receipt), body.bank_day, hub.clock.now()
+        return slip_json(await banking.put_evidence(tx, slip_id, *told, user, day=day, at=now))
 
 
 @router.post("/api/v1/counter/slips/{slip_id}/arrival")
@@ -107,8 +109,8 @@ async def arrival(slip_id: int, body: ArrivalInput, request: Request, user: Conf
 
 
 @router.post("/api/v1/counter/slips/{slip_id}/difference")
-async def difference(slip_id: int, body: ReasonInput, request: Request, user: Asker) -> dict[str, Any]:
-    """Ask that what came short goes to over/short."""
+async def difference(slip_id: int, body: ReasonInput, request: Request, user: Depositor) -> dict[str, Any]:
+    """Ask that what came short goes to over/short: whoever makes slips there may, the depositor's manager too."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
         return slip_json(await banking.ask_difference(tx, slip_id, body.reason, user, key=body.key, at=hub.clock.now()))
@@ -169,7 +171,8 @@ def slip_json(found: Slip) -> dict[str, Any]:
         "days": [day.isoformat() for day in found.days], "amount_fen": found.amount_fen, "arrived_fen": found.arrived_fen,
         "state": found.state, "deadline": iso(found.deadline), "depositor": found.depositor,
         "depositor_name": found.depositor_name,
-        "made_at": iso(found.made_at), "photo": found.photo, "bank_receipt": found.bank_receipt, "approval": found.approval_id,
+        "made_at": iso(found.made_at), "photo": found.photo, "bank_receipt": found.bank_receipt,
+        "bank_day": found.bank_day.isoformat() if found.bank_day else None, "approval": found.approval_id,
         "difference_fen": found.difference_fen, "difference_posted": found.difference_entry is not None,
     }  # fmt: skip
 

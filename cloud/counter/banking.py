@@ -19,6 +19,7 @@ from protocols.errors import Conflict, NotFound, Refused
 from protocols.money import Fen, yuan
 from protocols.time import business_date
 
+DIFFERENCE = "slip.difference"
 _NEAR = timedelta(days=10)
 
 
@@ -95,12 +96,16 @@ async def slip_of(tx: Tx, slip_id: int, *, lock: bool = False) -> Slip:
     return found
 
 
-async def put_evidence(tx: Tx, slip_id: int, photo: str | None, bank_receipt: str | None, who: Principal) -> Slip:
-    """The bank's receipt: its number, and its picture by SHA-256. Refused `not_depositor`."""
+async def put_evidence(
+    tx: Tx, slip_id: int, photo: str | None, bank_receipt: str | None, who: Principal, *, day: date | None = None, at: datetime
+) -> Slip:
+    """The bank's receipt: its number, its day, and its picture by SHA-256. Refused `not_depositor`, `bad_day`."""
     found = await slip_of(tx, slip_id, lock=True)
     if who.user_id != found.depositor_id:
         raise Refused("not_depositor", "由缴款人补回单", "the depositor brings the receipt")
-    await store_banking.evidence(tx, slip_id, photo, bank_receipt)
+    if day is not None and not business_date(found.made_at) - _NEAR <= day <= business_date(at):
+        raise Refused("bad_day", "存入日期不对：不能晚于今天，也不能比缴款单早十天以上", "no day of this slip", field="bank_day")
+    await store_banking.evidence(tx, slip_id, photo, bank_receipt, day)
     return await slip_of(tx, slip_id)
 
 
@@ -201,9 +206,9 @@ async def confirm_arrival(tx: Tx, slip_id: int, line_ids: Sequence[int], who: Pr
 
 
 async def ask_difference(tx: Tx, slip_id: int, reason: str, who: Principal, *, key: str, at: datetime) -> Slip:
-    """Ask that what differs goes to over/short: never without an approval (C-36).
+    """Ask that what differs goes to over/short, by the depositor or their manager: never without an approval (C-36).
 
-    Refused `no_difference`, `no_reason`; Conflict `approval_waiting`.
+    Refused `no_difference`, `no_reason`; NotAllowed `not_allowed`; Conflict `approval_waiting`.
     """
     slip = await slip_of(tx, slip_id, lock=True)
     fen = slip.arrived_fen - slip.amount_fen
@@ -211,7 +216,7 @@ async def ask_difference(tx: Tx, slip_id: int, reason: str, who: Principal, *, k
         raise Refused("no_difference", "没有到账，或者没有差异", "nothing arrived, or nothing differs")
     word = "多到" if fen > 0 else "少到"
     asked = await access.ask(
-        tx, who, kind=handover.KIND, project_id=slip.project_id, subject=f"slip:{slip.id}",
+        tx, who, kind=DIFFERENCE, project_id=slip.project_id, subject=f"slip:{slip.id}",
         title=f"缴款单 {slip.no} {word} {yuan(abs(fen))} 元",
         amount_fen=abs(fen), payload={"slip": slip.id, "fen": fen}, before=f"应到 {yuan(slip.amount_fen)}",
         after=f"实到 {yuan(slip.arrived_fen)}", reason=reason, key=key, terminal="", now=at,

@@ -200,9 +200,9 @@ async def _offered(tx: Tx, handover_id: int, who: Principal) -> tuple[Handover, 
 
 
 async def _standing(tx: Tx, count_id: int) -> Count:
-    """The count, when it still stands for its drawer."""
+    """The count, when it still stands for its drawer: the last one, or one whose cash was received before a guard took more."""
     found = await count_of(tx, count_id)
     last = await store_shifts.last_count(tx, found.project_id, found.drawer)
-    if last is None or last.id != found.id:
+    if last is None or last.id != found.id and found.handed != "confirmed":
         raise Conflict("superseded", "这个抽屉后来又盘点过，以最后一次为准", f"count {count_id} was superseded")
     return found

@@ -76,12 +76,15 @@ async def _wanted(tx: Tx, page: Sequence[Row]) -> dict[int, list[Posting] | str]
         of.setdefault(entry["kind"], {}).setdefault(int(entry["source"].split(":")[1]), []).append(entry["id"])
     arrived = {row["entry_id"]: row for row in await store_proof_cash.arrivals(tx, [one["id"] for one in page])}
     variances, handovers = of.get("cash_variance", {}), of.get("cash_handover", {})
+    passes = of.get("cash_pass", {})
     slips, differences, arrivals = (of.get(kind, {}) for kind in ("cash_slip", "cash_difference", "cash_arrival"))
     found: dict[int, list[Posting] | str] = {}
     for row in await store_proof_cash.variances(tx, list(variances)):
         found |= {entry: _variance(row, entry) for entry in variances[row["id"]]}
     for row in await store_proof_cash.handovers(tx, list(handovers)):
         found |= {entry: _handover(row, entry) for entry in handovers[row["id"]]}
+    for row in await store_proof_cash.passes(tx, list(passes)):
+        found |= {entry: _pass(row, entry) for entry in passes[row["id"]]}
     for row in await store_proof_cash.slips(tx, [*slips, *differences, *arrivals]):
         found |= {entry: _slip(row) for entry in slips.get(row["id"], ())}
         found |= {entry: _difference(row, entry) for entry in differences.get(row["id"], ())}
@@ -102,6 +105,17 @@ def _handover(row: Row, entry: int) -> list[Posting] | str:
         ("cash_in_transit", handover.person_ref(row["receiver"]), row["amount_fen"]),
         ("cash_drawer", f"float:{row['project_id']}", row["change_fen"]),
         ("cash_drawer", row["drawer"], -(row["amount_fen"] + row["change_fen"])),
+    ]
+
+
+def _pass(row: Row, entry: int) -> list[Posting] | str:
+    if row["entry_id"] != entry or row["state"] != "confirmed":
+        return "it does not say that it was confirmed so"
+    if row["handed_fen"] != row["amount_fen"]:
+        return f"it says {row['amount_fen']} fen, its hand-overs come to {row['handed_fen']}"
+    return [
+        ("cash_in_transit", handover.person_ref(row["receiver"]), row["amount_fen"]),
+        ("cash_in_transit", handover.person_ref(row["from_number"]), -row["amount_fen"]),
     ]
 
 

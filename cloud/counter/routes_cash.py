@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cloud.counter import api_banking, api_cash, api_closes, pages_banking, pages_shifts
+from cloud.counter import api_banking, api_cash, api_closes, api_passing, pages_banking, pages_shifts
 
 router = APIRouter()
-for one in (api_cash.router, api_closes.router, api_banking.router, pages_shifts.router, pages_banking.router):
+for one in (
+    api_cash.router,
+    api_closes.router,
+    api_banking.router,
+    api_passing.router,
+    pages_shifts.router,
+    pages_banking.router,
+):
     router.include_router(one)

@@ -35,6 +35,7 @@ class Slip:
     made_at: datetime
     photo: str | None
     bank_receipt: str | None
+    bank_day: date | None
     difference_fen: int | None
     difference_reason: str | None
     approval_id: int | None
@@ -61,7 +62,7 @@ class Slip:
 _SLIP = """
     SELECT s.id, s.project_id, s.company_id, s.account_id, a.code AS account_code, a.bank, a.tail, a.holder AS account_holder,
            s.days, s.amount_fen, s.deadline, s.depositor_id, s.depositor, s.depositor_name, s.made_at, s.photo, s.bank_receipt,
-           s.difference_fen, s.difference_reason, s.approval_id, s.difference_entry, s.request_key,
+           s.bank_day, s.difference_fen, s.difference_reason, s.approval_id, s.difference_entry, s.request_key,
            coalesce(l.fen, 0)::bigint AS arrived_fen, l.day AS arrived_day, l.name AS confirmed_name,
            coalesce((SELECT sum(h.float_fen - c.float_fen) FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
                      WHERE h.slip_id = s.id), 0)::bigint AS float_change_fen
@@ -98,17 +99,19 @@ async def unarrived(tx: Tx, account_id: int) -> list[Slip]:
     return [one for one in map(_slip, rows) if one is not None]
 
 
-async def to_bank(tx: Tx, project_id: int, receiver_id: int | None, days: Sequence[date] | None) -> list[Row]:
-    """Hand-overs confirmed and on no slip yet, locked: id, receiver, day of the count, amount_fen."""
+async def to_bank(tx: Tx, project_id: int, bearer_id: int | None, days: Sequence[date] | None) -> list[Row]:
+    """Hand-overs confirmed, on no slip yet and not being passed on, locked: id, who has it now, day of the count, amount_fen."""
     return await tx.fetch_all(
         """
-        SELECT h.id, h.receiver_id, h.receiver, h.receiver_name, c.business_date AS day, h.amount_fen, c.holder_id, c.by_id
+        SELECT h.id, coalesce(h.bearer_id, h.receiver_id) AS receiver_id, coalesce(h.bearer, h.receiver) AS receiver,
+               coalesce(h.bearer_name, h.receiver_name) AS receiver_name, c.business_date AS day, h.amount_fen
         FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
-        WHERE h.project_id = %s AND h.state = 'confirmed' AND h.slip_id IS NULL AND h.amount_fen > 0
-          AND (%s::int IS NULL OR h.receiver_id = %s) AND (%s::date[] IS NULL OR c.business_date = ANY(%s))
+        WHERE h.project_id = %s AND h.state = 'confirmed' AND h.slip_id IS NULL AND NOT h.passing AND h.amount_fen > 0
+          AND (%s::int IS NULL OR coalesce(h.bearer_id, h.receiver_id) = %s)
+          AND (%s::date[] IS NULL OR c.business_date = ANY(%s))
         ORDER BY h.id FOR UPDATE OF h
         """,
-        (project_id, receiver_id, receiver_id, *[None if days is None else list(days)] * 2),
+        (project_id, bearer_id, bearer_id, *[None if days is None else list(days)] * 2),
     )
 
 
@@ -128,10 +131,12 @@ async def add_slip(tx: Tx, facts: Mapping[str, object], handovers: Sequence[int]
 
 
 async def handlers_of(tx: Tx, slip_id: int) -> set[int]:
-    """Everybody who held, counted or received cash of a slip: none of them confirms its arrival (Y-02)."""
+    """Everybody who held, counted, received or passed on cash of a slip: none of them confirms its arrival (Y-02)."""
     rows = await tx.fetch_all(
         """
-        SELECT c.holder_id, c.by_id, h.receiver_id FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
+        SELECT c.holder_id, c.by_id, h.receiver_id, p.from_id, p.receiver_id AS bearer_id
+        FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
+        LEFT JOIN cash_passes p ON p.project_id = h.project_id AND p.state = 'confirmed' AND h.id = ANY(p.handovers)
         WHERE h.slip_id = %s
         """,
         (slip_id,),
@@ -139,10 +144,13 @@ async def handlers_of(tx: Tx, slip_id: int) -> set[int]:
     return {one for row in rows for one in row.values() if one is not None}
 
 
-async def evidence(tx: Tx, slip_id: int, photo: str | None, bank_receipt: str | None) -> None:
+async def evidence(tx: Tx, slip_id: int, photo: str | None, bank_receipt: str | None, bank_day: date | None) -> None:
     await tx.execute(
-        "UPDATE deposit_slips SET photo = coalesce(%s, photo), bank_receipt = coalesce(%s, bank_receipt) WHERE id = %s",
-        (photo, bank_receipt, slip_id),
+        """
+        UPDATE deposit_slips SET photo = coalesce(%s, photo), bank_receipt = coalesce(%s, bank_receipt),
+               bank_day = coalesce(%s, bank_day) WHERE id = %s
+        """,
+        (photo, bank_receipt, bank_day, slip_id),
     )
 
 

@@ -19,7 +19,8 @@ async def entries(tx: Tx, after: int, limit: int) -> list[Row]:
                (SELECT jsonb_agg(jsonb_build_array(p.root, p.ref, p.amount_fen)) FROM ledger_postings p
                 WHERE p.entry_id = e.id) AS postings
         FROM ledger_entries e
-        WHERE e.kind IN ('cash_variance', 'cash_handover', 'cash_slip', 'cash_arrival', 'cash_difference') AND e.id > %s
+        WHERE e.kind IN ('cash_variance', 'cash_handover', 'cash_pass', 'cash_slip', 'cash_arrival', 'cash_difference')
+          AND e.id > %s
         ORDER BY e.id LIMIT %s
         """,
         (after, limit),
@@ -43,6 +44,18 @@ async def handovers(tx: Tx, ids: Sequence[int]) -> list[Row]:
         SELECT h.id, h.project_id, h.entry_id, h.state, h.receiver, h.amount_fen, h.float_fen - c.float_fen AS change_fen,
                c.drawer
         FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id WHERE h.id = ANY(%s)
+        """,
+        (list(ids),),
+    )
+
+
+async def passes(tx: Tx, ids: Sequence[int]) -> list[Row]:
+    """Cash that went on to somebody else, with what its hand-overs come to."""
+    return await tx.fetch_all(
+        """
+        SELECT p.id, p.entry_id, p.state, p.from_number, p.receiver, p.amount_fen,
+               (SELECT coalesce(sum(h.amount_fen), 0) FROM cash_handovers h WHERE h.id = ANY(p.handovers))::bigint AS handed_fen
+        FROM cash_passes p WHERE p.id = ANY(%s)
         """,
         (list(ids),),
     )
@@ -77,6 +90,15 @@ async def unposted(tx: Tx) -> list[Row]:
         SELECT h.project_id, 'hand-over ' || h.id AS what FROM cash_handovers h JOIN cash_counts c ON c.id = h.count_id
         WHERE h.state = 'confirmed' AND (h.amount_fen <> 0 OR h.float_fen <> c.float_fen)
           AND NOT EXISTS (SELECT FROM ledger_entries e WHERE e.id = h.entry_id AND e.source = 'handover:' || h.id)
+        UNION ALL
+        SELECT p.project_id, 'pass ' || p.id FROM cash_passes p
+        WHERE p.state = 'confirmed'
+          AND NOT EXISTS (SELECT FROM ledger_entries e WHERE e.id = p.entry_id AND e.source = 'pass:' || p.id)
+        UNION ALL
+        SELECT h.project_id, 'bearer of hand-over ' || h.id FROM cash_handovers h
+        LEFT JOIN (SELECT DISTINCT ON (x.id) x.id, p.receiver FROM cash_passes p, unnest(p.handovers) AS x (id)
+                   WHERE p.state = 'confirmed' ORDER BY x.id, p.id DESC) last ON last.id = h.id
+        WHERE h.bearer IS DISTINCT FROM last.receiver
         UNION ALL
         SELECT v.project_id, 'difference of count ' || v.count_id FROM cash_variances v
         WHERE v.entry_id IS NOT NULL

@@ -149,13 +149,13 @@ async def test_a_difference_posted_after_its_hand_over_is_no_fault(hub, hub_clie
     async with hub.db.tx(EAST) as tx:
         asked = await handover.explain(tx, short.id, "少了一百", who, key="why-00001", at=NOON)
         offered = await handover.offer(tx, short.id, 0, who, at=NOON)
-        await handover.confirm(tx, offered.handover_id or 0, 10_000, 0, person(1), at=NOON)
+        await handover.confirm(tx, offered.handover_id or 0, 10_000, 0, person(77), at=NOON)
     even = await taken_and_counted(2, 900, 900)
     assert (asked.explained, even.variance_fen) == ("waiting", 0)
     async with hub.db.tx(BOTH) as tx:
         assert (await counter.verify(tx)).faults == ()
         offered = await handover.offer(tx, even.id, 0, who, at=NOON)
-        await handover.confirm(tx, offered.handover_id or 0, 900, 0, person(1), at=NOON)
+        await handover.confirm(tx, offered.handover_id or 0, 900, 0, person(77), at=NOON)
     manager = hub_client.another()
     await manager.log_in("sub_manager", company=1)
     decided = await manager.post(f"/api/v1/approvals/{asked.approval_id}/approve", json={"note": "同意", "amount_fen": 10_000})
