@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cloud.access.service import Principal, require
-from cloud.counter import api_receipts
+from cloud.counter import api_books, api_receipts
 from cloud.counter import service as counter
 from cloud.counter.api_receipts import person_of, told, told_approval
 from cloud.fees.service import Line
@@ -17,6 +17,7 @@ from protocols.time import iso
 
 router = APIRouter()
 router.include_router(api_receipts.router)
+router.include_router(api_books.router)
 
 CounterMethod = Literal["cash", "pos", "transfer", "cheque", "wallet"]
 """WeChat and Alipay come from the provider, never from a cashier's word (C-14)."""

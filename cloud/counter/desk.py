@@ -162,8 +162,9 @@ class Desk:
     last: Sequence[Receipt]
 
     @property
-    def next_no(self) -> str:
-        return f"{self.shift.book.code} {self.progress.next_number:07d}"
+    def next_no(self) -> str | None:
+        """The number the next receipt gets; None when the book is used up."""
+        return None if self.progress.left == 0 else f"{self.shift.book.code} {self.progress.next_number:07d}"
 
 
 async def desk_of(tx: Tx, user_id: int) -> Desk | None:

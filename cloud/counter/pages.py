@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import desk
+from cloud.counter import desk, pages_books
 from cloud.counter import service as counter
 from cloud.counter.desk import WAYS, Desk, Typed
 from cloud.estate import service as estate
@@ -24,6 +24,7 @@ from protocols.money import parse_yuan
 from protocols.time import business_date
 
 router = APIRouter(include_in_schema=False)
+router.include_router(pages_books.router)
 
 Cashier = Annotated[Principal, Depends(page_user("counter.collect"))]
 _TERMINAL = "gh_terminal"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cloud.access.service import Principal, audit
-from cloud.counter import store, store_shifts
+from cloud.counter import store, store_books, store_shifts
 from cloud.counter.domain_cash import LONGEST_SHIFT, counted
 from cloud.counter.store import Shift
 from cloud.counter.store_shifts import Count
@@ -44,7 +44,8 @@ async def open_shift(tx: Tx, *, project_id: int, person: Person, terminal: str, 
     project = await estate.get_project(tx, project_id)
     mine = await store.open_shift_of(tx, person.user_id)
     if mine is None:
-        book = await store.ensure_book(tx, project_id, f"{project.code.upper()}-B", "counter")
+        book = await store_books.usable(tx, project_id, terminal)
+        book = book or await store.ensure_book(tx, project_id, f"{project.code.upper()}-B", "counter")
         if book is None:
             raise Conflict("book_taken", "票据本的编号被别的项目占用", f"book {project.code.upper()}-B belongs elsewhere")
         user = (person.user_id, person.number, person.name)

@@ -10,10 +10,11 @@ from cloud.shared.db import Database, Tx
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A shift so far: how many receipts, the number its book gives next."""
+    """A shift so far: how many receipts, the number its book gives next, how many are left (None: no last number)."""
 
     receipts: int
     next_number: int
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ async def progress(tx: Tx, shift_id: int) -> Progress:
     row = await tx.fetch_one(
         """
         SELECT greatest(b.taken + 1, b.first_number) AS next_number,
+               CASE WHEN b.state = 'open' THEN b.last_number - greatest(b.taken, b.first_number - 1) ELSE 0 END AS left,
                (SELECT count(*) FROM receipts r WHERE r.shift_id = s.id) AS receipts
         FROM shifts s JOIN receipt_books b ON b.id = s.book_id WHERE s.id = %s
         """,

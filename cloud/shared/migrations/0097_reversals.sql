@@ -89,7 +89,8 @@ begin
     end if;
     update receipt_books b set taken = case when p_number is null then greatest(b.taken + 1, b.first_number)
                                             else greatest(b.taken, p_number) end
-        where b.id = p_book and b.project_id = p_project and (p_number is not null or b.last_number is null or b.taken < b.last_number)
+        where b.id = p_book and b.project_id = p_project
+          and (p_number is not null or b.state = 'open' and (b.last_number is null or b.taken < b.last_number))
         returning b.* into book;
     if book.id is null then
         return query select case when exists (select from receipt_books b where b.id = p_book and b.project_id = p_project)
