@@ -1,4 +1,4 @@
-"""What is owed in the month of tests/together/test_month.py: runs, a price change, water, waivers, adjustments; both sets of books."""
+"""What is owed in the month of tests/together/test_month.py: runs, a price change, water, waivers, adjustments."""
 
 from __future__ import annotations
 

@@ -30,7 +30,11 @@ def income(item: str) -> str:
 
 @dataclass(eq=False)
 class Bill:
-    """One charge line. `falls`: (day, fen) of principal that went away, by payment or waiver; `late`: half a thousandth a day."""
+    """One charge line. `late`: half a thousandth a day.
+
+    falls      (day, fen) of principal that went away, by payment or waiver
+    explained  calculated from a standard, so that it can be calculated again
+    """
 
     project: int
     room: int
@@ -48,13 +52,14 @@ class Bill:
     late_paid: int = 0
     late_waived: int = 0
     falls: list[tuple[date, int]] = field(default_factory=list)
+    explained: bool = True
 
     @property
     def left(self) -> int:
         return self.amount - self.waived - self.paid
 
     def late_left(self, day: date) -> int:
-        """0.05 % a day of what is unpaid, from the due date once the grace is over, never above the bill; less paid and waived."""
+        """0.05 % a day of what is unpaid, from the due date once the grace is over, at most the bill; less paid and waived."""
         if not self.late or day <= self.due + GRACE:
             return 0
         left, days = self.amount, 0
@@ -138,7 +143,7 @@ class Books:
     def __init__(self) -> None:
         self.bills: dict[int, list[Bill]] = {}
         self.wallets: Counter[tuple[int, str]] = Counter()
-        """(room, purpose) -> fen."""
+        """(room, purpose) -> fen; an owner's own wallet under minus the owner."""
         self.wallet_ids: dict[tuple[int, str], int] = {}
         self.deposits: dict[int, int] = {}
         self.deposit_rooms: dict[int, int] = {}
@@ -186,7 +191,7 @@ class Books:
     def owed(self, parts: Iterable[Part], sign: int = -1) -> list[Posting]:
         """The side of a payment that says what is owed no more."""
         found = []
-        for bill, principal, late in parts:
+        for _, principal, late in parts:
             found += [("receivable", sign * principal, "")] if principal else []
             found += [("late_fee", sign * late, "")] if late else []
         return found
@@ -253,20 +258,25 @@ class Books:
 
     def _deduct(self, project: int, room: int, bills: Sequence[Bill], day: date) -> int:
         parts: list[Part] = []
-        spent: Counter[str] = Counter()
+        spent: Counter[tuple[int, str]] = Counter()
         for bill in bills:
-            owed, pays = bill.owes(day), Counter[str]()
+            owed, pays = bill.owes(day), Counter[tuple[int, str]]()
+            holders = (room,) if bill.payer is None else (room, -bill.payer)
             for purpose in dict.fromkeys((PURPOSE.get(bill.item, "general"), "general")):
-                pays[purpose] = min(self.wallets[room, purpose] - spent[purpose], owed - sum(pays.values()))
+                for holder in holders:
+                    there = self.wallets[holder, purpose] - spent[holder, purpose]
+                    pays[holder, purpose] = min(there, owed - sum(pays.values()))
             fen = sum(pays.values())
             if fen and (fen == owed or bill.item in PARTS):
                 spent += pays
                 parts.append((bill, min(fen, bill.left), fen - min(fen, bill.left)))
         if not parts:
             return 0
-        self.post(project, day, *((f"prepayment:{purpose}", fen, f"{room}") for purpose, fen in spent.items()), *self.owed(parts))
-        for purpose, fen in spent.items():
-            self.wallets[room, purpose] -= fen
+        self.post(
+            project, day, *((f"prepayment:{purpose}", fen, f"{who}") for (who, purpose), fen in spent.items()), *self.owed(parts)
+        )
+        for held, fen in spent.items():
+            self.wallets[held] -= fen
         for bill, principal, late in parts:
             bill.settle(principal, late, day)
         self.acts["deducted"] += 1

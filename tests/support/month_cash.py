@@ -106,8 +106,9 @@ async def close(world: World, site: Site, vault: Vault, day: date, now: datetime
 
 async def bank(world: World, site: Site, vault: Vault, now: datetime) -> None:
     """The next working day each receiver takes what is in hand to the bank, with one slip over all closed days."""
+    closed = {one.day for one in vault.closes if one.project_id == site.project}
     for user, receiver in sorted({key[1]: one[0] for key, one in vault.hand.items() if key[0] == site.project}.items()):
-        mine = {key: one[1] for key, one in vault.hand.items() if key[:2] == (site.project, user) and key[2] < now.date()}
+        mine = {key: one[1] for key, one in vault.hand.items() if key[:2] == (site.project, user) and key[2] in closed}
         for key in mine:
             del vault.hand[key]
         if not (total := sum(mine.values())):

@@ -1,16 +1,20 @@
-"""Acts of the office in the month of tests/together/test_month.py: deposits, refunds, transfers of money and of owners, erasure."""
+"""Acts of the office in the month of tests/together/test_month.py: deposits, refunds, transfers of money and owners, erasure."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from cloud.counter import late_entry as late_entries
+from cloud.counter import service as counter
+from cloud.counter import transferring
 from cloud.estate import owners
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
 from cloud.wallets import service as wallets
 from tests.support.month_bills import number
-from tests.support.month_books import Bill
+from tests.support.month_books import Bill, Taken, half_up, spread
 from tests.support.month_world import Clerk, Site, World
 
 
@@ -150,11 +154,122 @@ async def sell(world: World, site: Site, room: int, since: date, now: datetime) 
             by=site.manager.number, at=now,
         )  # fmt: skip
         asked = estate.Transfer(0, site.project, room, None, new, since, "stay", "stay", "stay", "", "网签合同 2026-1")
-        done = await estate.transfer(tx, asked, key=f"sold-{site.code}-{room:06d}", today=now.date(), by=site.manager.number, at=now)
+        done = await estate.transfer(
+            tx, asked, key=f"sold-{site.code}-{room:06d}", today=now.date(), by=site.manager.number, at=now
+        )
     assert done.old_owner_id == old
     site.payers[room].append((since, new))
     site.left.append((room, old))
     world.books.acts["sold"] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """What buyer and seller agreed on."""
+
+    arrears: str
+    wallets: str
+    deposits: str
+
+
+async def sell_now(world: World, site: Site, room: int, deal: Deal, now: datetime) -> None:
+    """过户 of today, all of it carried out by one approval (O-03): lines are taken over or divided, money held goes where agreed."""
+    old, day, books = site.payer(room, now.date()), now.date(), world.books
+    async with world.db.tx(site.scope) as tx:
+        new = await owners.add_owner(
+            tx, estate.identity_keys(world.hub.settings.keys), site.project,
+            estate.OwnerValues(name=f"买方{room}", phones=(estate.Phone("13900001111"),)), by=site.manager.number, at=now,
+        )  # fmt: skip
+        wanted = transferring.Wanted(
+            room,
+            new,
+            day,
+            deal.arrears,
+            deal.wallets,
+            deal.deposits,
+            "between",
+            "同意书 2026-7",
+            payee_account="6222020200112233",
+        )
+        asked = await transferring.ask_transfer(
+            tx, site.manager, wanted, reason="网签合同 2026-2", key=f"deal-{room:06d}", terminal="办公室", now=now
+        )
+    await world.approve(site.chief, asked.id, now)
+    made = _lines_sold(world, site, room, old, new, deal, day)
+    await number(world, site, made, day)
+    if deal.wallets != "transfer":
+        await _wallets_sold(world, site, room, old, day)
+    if deal.deposits == "transfer":
+        await _deposits_sold(world, site, room, day)
+    site.payers[room].append((day, new))
+    site.left.append((room, old))
+    books.acts[f"sold: {deal.arrears}, wallets {deal.wallets}, deposits {deal.deposits}"] += 1
+
+
+def _lines_sold(world: World, site: Site, room: int, old: int, new: int, deal: Deal, day: date) -> list[Bill]:
+    """Whose a bill is from now on: the buyer's when its days are, or when it is taken over; divided by days where it is not."""
+    made: list[Bill] = []
+    for bill in [one for one in world.books.bills[room] if one.payer == old and one.open(day)]:
+        settled, rest = bill.paid + bill.waived, 0
+        if bill.start >= day:
+            rest = bill.amount
+        elif bill.to > day and bill.item in ("property", "garbage"):
+            rest = bill.amount - half_up(bill.amount * (day - bill.start).days, (bill.to - bill.start).days)
+        if rest and settled > bill.amount - rest:
+            continue
+        if bill.start >= day or deal.arrears == "taken_over":
+            bill.payer = new
+        elif rest:
+            back = Bill(site.project, room, bill.item, bill.start, bill.to, -rest, day, False, old, adjusts=bill.id)
+            made += [back, replace(bill, start=day, amount=rest, due=max(bill.due, day), payer=new, id=0, paid=0, waived=0,
+                                   late_paid=0, late_waived=0, falls=[], explained=False)]  # fmt: skip
+    if made:
+        world.books.bill(made, day)
+    return made
+
+
+async def _wallets_sold(world: World, site: Site, room: int, old: int, day: date) -> None:
+    """The room's wallets become the seller's own."""
+    books = world.books
+    for purpose in ("general", "property", "water"):
+        fen = books.wallets[room, purpose]
+        if fen:
+            books.post(site.project, day, (f"prepayment:{purpose}", fen, f"{room}"), (f"prepayment:{purpose}", -fen, f"{-old}"))
+            books.wallets[room, purpose] -= fen
+            books.wallets[-old, purpose] += fen
+
+
+async def _deposits_sold(world: World, site: Site, room: int, day: date) -> None:
+    """Each deposit becomes one of the buyer's."""
+    books = world.books
+    async with world.db.tx(site.scope) as tx:
+        fresh = [one for one in await wallets.deposits_of_room(tx, site.project, room) if one.id not in books.deposits]
+    before = [one for one, where in books.deposit_rooms.items() if where == room and books.deposits[one] > 0]
+    assert [one.amount_fen for one in fresh] == [books.deposits[one] for one in before]
+    for old, new in zip(before, fresh, strict=True):
+        fen = books.deposits[old]
+        books.post(
+            site.project, day, ("deposit:renovation", fen, f"deposit:{old}"), ("deposit:renovation", -fen, f"deposit:{new.id}")
+        )
+        books.deposits[old], books.deposits[new.id] = 0, fen
+        books.deposit_rooms[new.id] = room
+
+
+async def late_entry(world: World, site: Site, room: int, yesterday: date, now: datetime) -> None:
+    """补录 (C-13): a payment of yesterday, whose day is still open, with headquarters' approval; the cash is in today's drawer."""
+    books, clerk = world.books, site.clerks[0]
+    mine = [bill for bill in books.open(room, yesterday) if bill.amount > 0]
+    due = sum(bill.owes(yesterday) for bill in mine)
+    request = counter.CollectRequest(
+        site.project, room, tuple(bill.id for bill in mine), (counter.Offer("cash", due),), due, f"late-{room:06d}",
+        clerk.opened.id, clerk.terminal,
+    )  # fmt: skip
+    async with world.db.tx(site.scope) as tx:
+        asked = await late_entries.ask_late_entry(tx, clerk.who, request, yesterday, reason="昨天停电，手工收据", now=now)
+    await world.approve(world.finance, asked.id, now)
+    parts = spread(mine, due, yesterday)
+    books.take(Taken(0, site.project, room, yesterday, [("cash", due, "")], parts, shift=clerk.opened.id))
+    books.acts["entered late"] += 1
 
 
 async def erase(world: World, site: Site, owner: int, now: datetime) -> int:

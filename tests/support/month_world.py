@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from cloud.access import service as access
@@ -149,9 +150,9 @@ PLACES = (("hd", "fq", 2), ("hd", "xh", 2), ("hb", "xy", 1))
 """(company, project, cashiers): five cashiers, two of them in one project at two terminals on one book."""
 
 
-async def build(db: Database, dsn: str, *, rooms: int, seed: int, serial: bool = False) -> World:
+async def build(db: Database, dsn: str, *, keys: Path, rooms: int, seed: int, serial: bool = False) -> World:
     """Three projects with so many rooms each, on an empty hub."""
-    hub = Hub(Settings(), db, Live(dsn), StepClock(at(FIRST, 8)))
+    hub = Hub(Settings(keys=keys), db, Live(dsn), StepClock(at(FIRST, 8)))
     hub.approval_handlers = approval_handlers()
     now = at(FIRST, 8)
     companies: dict[str, int] = {}

@@ -19,8 +19,8 @@ SEED = int(os.environ.get("GATEHOUSE_SEED", "20261101"))
 
 
 @pytest.mark.timeout(1200)
-async def test_a_month_of_three_projects_balances_to_the_fen(pg, hub_db, hub_database):
-    month = await Month.make(hub_db, pg.app(hub_database), pg.superuser(hub_database), rooms=ROOMS, seed=SEED)
+async def test_a_month_of_three_projects_balances_to_the_fen(pg, hub_db, hub_database, tmp_path):
+    month = await Month.make(hub_db, pg.app(hub_database), pg.superuser(hub_database), keys=tmp_path, rooms=ROOMS, seed=SEED)
     await month.run()
     await month_checks.everything(month)
     report = await proof.verify(hub_db)
