@@ -114,7 +114,7 @@ async def receivable_faults(tx: Tx) -> list[dict[str, Any]]:
         """
         SELECT project_id, coalesce(l.fen, 0)::bigint AS open_fen, coalesce(p.fen, 0)::bigint AS owed_fen
         FROM (SELECT project_id, sum(CASE WHEN amount_fen < 0 THEN amount_fen - discount_fen - paid_fen
-                                          ELSE greatest(amount_fen - discount_fen - paid_fen, 0) END) AS fen
+                                          ELSE greatest(amount_fen - discount_fen - (paid_fen - late_paid_fen), 0) END) AS fen
               FROM charge_lines WHERE status IN ('open', 'part') GROUP BY project_id) l
         FULL JOIN (SELECT project_id, sum(amount_fen) AS fen FROM ledger_postings WHERE root = 'receivable' GROUP BY project_id) p
             USING (project_id)
