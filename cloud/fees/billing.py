@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from cloud.estate import service as estate
-from cloud.fees import cases, store, store_billing, store_standards
+from cloud.fees import cases, facts, store, store_billing, store_standards
 from cloud.fees.calculator.planning import Draft
 from cloud.fees.calculator.term import LatePolicy
 from cloud.fees.cases import Given
@@ -78,21 +78,45 @@ async def bill_some(tx: Tx, batch: int, after: int, *, at: datetime, by: str, li
     found = await store_standards.assignments(tx, mine.project_id, after=after, limit=limit)
     rows: list[Row] = []
     failures: list[Mapping[str, str]] = []
-    for assignment, one in await _given(tx, mine.project_id, found, open_only=True):
+    given = await _given(tx, mine.project_id, found, open_only=True)
+    for assignment, one in given:
+        if facts.by_facts(one):
+            continue
         try:
             rows += _rows(assignment, one, mine.through)
         except Refused as problem:
             failures.append({"row": f"{assignment.object} {assignment.item}", "message": problem.zh})
+    told = await facts.bill(tx, given, mine.through)
+    if told.rows or told.failures:
+        made = {(row.assignment_id, row.period_from) for row in told.rows}
+        rows = [row for row in rows if (row.assignment_id, row.period_from) not in made] + told.rows
+        failures += told.failures
     added = await store_billing.add(tx, mine.project_id, batch, rows, at, by) if rows else 0
     last = found[-1].id if len(found) == limit else None
     return Billed(last, len(found), added, tuple(failures))
 
 
-async def finish_run(tx: Tx, batch: int, failures: Sequence[Mapping[str, str]]) -> Run:
+async def finish_run(
+    tx: Tx, batch: int, failures: Sequence[Mapping[str, str]], *, at: datetime | None = None, by: str = ""
+) -> Run:
     """All assignments are done: the drafts can be looked at and published."""
-    await _run(tx, batch)
-    await store_billing.finish(tx, batch, failures)
+    mine = await _run(tx, batch)
+    if mine.state == "running":
+        told = await _parts_of_others(tx, mine, at, by)
+        await store_billing.finish(tx, batch, [*failures, *told])
     return await _run(tx, batch)
+
+
+async def _parts_of_others(tx: Tx, run: Run, at: datetime | None, by: str) -> list[Mapping[str, str]]:
+    """Items that are a percentage of another's line: when all those are drafted (Q-16). What could not be calculated."""
+    found = await store_standards.assignments(tx, run.project_id, method="percentage")
+    if not found:
+        return []
+    given = [(one, case) for one, case in await _given(tx, run.project_id, found, open_only=True) if facts.by_facts(case)]
+    told = await facts.percentages(tx, run.project_id, run.batch, given)
+    if told.rows:
+        await store_billing.add(tx, run.project_id, run.batch, told.rows, at or run.at, by or run.by)
+    return list(told.failures)
 
 
 async def publish_run(tx: Tx, batch: int, *, at: datetime, by: str) -> Run:
@@ -157,15 +181,18 @@ async def explain_again(tx: Tx, project_id: int, line_id: int) -> Draft | None:
     kept = await store.kept(tx, project_id, line_id)
     if kept is None:
         raise NotFound("line_not_found", "没有这笔应收", f"no charge line {line_id}", field="line")
-    if kept["inputs"] is None or kept["inputs"].get("by") != "plan":
+    how = None if kept["inputs"] is None else kept["inputs"].get("by")
+    if how not in ("plan", "facts"):
         return None
     versions = {one.id: one for one in await store_standards.versions(tx, project_id)}
     place = await store.place(tx, project_id)
     terms = {one.id: one for one in await store_standards.terms(tx, place[0] if place else 0)}
-    one, through = cases.from_inputs(kept["inputs"], versions, terms)
-    found = next(
-        (draft for draft in one.drafts(through) if (draft.start, draft.to) == (kept["period_from"], kept["period_to"])), None
-    )
+    if how == "facts":
+        found = await facts.explain(tx, kept, versions, terms)
+    else:
+        one, through = cases.from_inputs(kept["inputs"], versions, terms)
+        period = (kept["period_from"], kept["period_to"])
+        found = next((draft for draft in one.drafts(through) if (draft.start, draft.to) == period), None)
     if found is None or (found.fen, found.line.steps) != (kept["amount_fen"], tuple(kept["steps"])):
         raise Stop("not_the_same", "这笔应收重新计算的结果不同，请报告", f"line {line_id} does not calculate to itself")
     return found

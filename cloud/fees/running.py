@@ -70,7 +70,7 @@ async def draft_runner(hub: Hub, job: jobs.Job, progress: jobs.Progress) -> dict
         if progress.stopped():
             break
     async with hub.db.tx(job.scope) as tx:
-        run = await billing.finish_run(tx, batch, failures)
+        run = await billing.finish_run(tx, batch, failures, at=hub.clock.now(), by=job.by)
     return {"batch": batch, "lines": run.lines, "amount_fen": run.amount_fen, "url": f"/charges/{batch}", "label": "看这批应收"}
 
 

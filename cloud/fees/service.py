@@ -23,6 +23,8 @@ from cloud.fees.billing import (
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
 from cloud.fees.handing_over import Divided, divide, hand_over, handover_faults, touched_lines
+from cloud.fees.facts import record as add_facts
+from cloud.fees.facts import spread
 from cloud.fees.running import DRAFT as DRAFT_JOB
 from cloud.fees.running import PUBLISH as PUBLISH_JOB
 from cloud.fees.running import draft_runner, start_billing, start_publishing
@@ -41,7 +43,6 @@ from cloud.fees.settling import (
 from cloud.fees.standards import (
     BACKDATE,
     PUBLISH,
-    add_facts,
     add_standard,
     add_term,
     ask_publish,
@@ -125,6 +126,7 @@ __all__ = [
     "runs",
     "settle",
     "settling_faults",
+    "spread",
     "standards",
     "start_billing",
     "start_publishing",

@@ -196,18 +196,6 @@ async def end_assignment(tx: Tx, project_id: int, assignment_id: int, *, last_da
     return next(iter(await store_standards.assignments(tx, project_id, ids=[assignment_id])))
 
 
-async def add_facts(
-    tx: Tx, project_id: int, assignment_id: int, *, day: date, facts: Mapping[str, Any], at: datetime, by: str
-) -> int:
-    """Keep what a line is calculated from beside its standard. The same again is one; Conflict `facts_differ` otherwise."""
-    if not await store_standards.assignments(tx, project_id, ids=[assignment_id]):
-        raise NotFound("assignment_not_found", "没有这条收费设置", f"no assignment {assignment_id}", field="assignment")
-    made, kept = await store_standards.add_facts(tx, assignment_id, day, facts, at, by)
-    if dict(kept) != dict(facts):
-        raise Conflict("facts_differ", f"{day} 的数据已经录过，内容不同", f"facts of {day} are there already", field="facts")
-    return made
-
-
 async def assignments(tx: Tx, project_id: int) -> list[Assignment]:
     """All of a project, those that ended too."""
     return await store_standards.assignments(tx, project_id)

@@ -171,12 +171,21 @@ async def end_assignment(tx: Tx, assignment_id: int, to_day: date) -> bool:
 
 
 async def assignments(
-    tx: Tx, project_id: int, *, ids: Sequence[int] | None = None, after: int = 0, limit: int | None = None
+    tx: Tx,
+    project_id: int,
+    *,
+    ids: Sequence[int] | None = None,
+    after: int = 0,
+    limit: int | None = None,
+    method: str | None = None,
 ) -> list[Assignment]:
-    """By id, those after one."""
+    """By id, those after one; `method`: of standards that were published with it."""
     rows = await tx.fetch_all(
-        _ASSIGNMENT + " WHERE a.project_id = %s AND (%s::int[] IS NULL OR a.id = ANY(%s)) AND a.id > %s ORDER BY a.id LIMIT %s",
-        (project_id, ids and list(ids), ids and list(ids), after, limit),
+        _ASSIGNMENT
+        + " WHERE a.project_id = %s AND (%s::int[] IS NULL OR a.id = ANY(%s)) AND a.id > %s"
+        + " AND (%s::text IS NULL OR EXISTS (SELECT FROM fee_versions v WHERE v.standard_id = a.standard_id"
+        + " AND v.state = 'published' AND v.rules ->> 'method' = %s)) ORDER BY a.id LIMIT %s",
+        (project_id, ids and list(ids), ids and list(ids), after, method, method, limit),
     )
     return [Assignment(**row) for row in rows]
 
