@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,6 +11,7 @@ from cloud.counter import extras, store, store_shifts
 from cloud.counter.domain import Because, Draft, Offer, Receipt, ReceiptLine, Tender, digest, tender
 from cloud.counter.domain_tender import excess
 from cloud.counter.extras import DepositTaken, Place, TopUp
+from cloud.counter.paying_ahead import Billed, PaidAhead, bill
 from cloud.counter.posting import book
 from cloud.counter.shifts import Person
 from cloud.counter.store import Shift
@@ -48,6 +49,7 @@ class CollectRequest:
     deposits: tuple[DepositTaken, ...] = ()
     keep_excess: bool = False
     payer_name: str = ""
+    ahead: tuple[PaidAhead, ...] = ()
 
     @property
     def source(self) -> str:
@@ -61,7 +63,8 @@ class CollectRequest:
         ]  # fmt: skip
         ups = [(one.purpose, one.amount_fen, one.owner) for one in self.top_ups]
         deposits = [(one.item, one.amount_fen, one.purpose, one.condition) for one in self.deposits]
-        more = [sorted(self.chosen), ups, deposits, self.keep_excess, self.payer_name]
+        ahead = [(one.assignment_id, one.periods, one.expected_fen) for one in self.ahead]
+        more = [sorted(self.chosen), ups, deposits, self.keep_excess, self.payer_name, ahead]
         return digest(self.project_id, [*content, *more] if any(more) else content)
 
 
@@ -89,10 +92,14 @@ async def take(
 ) -> Receipt:
     """Book a payment in a shift on a business day: `collect` after its checks, or what was approved (`because`)."""
     extra = extras.due(request.top_ups, request.deposits)
-    locked = await _locked(tx, request, day) if request.line_ids or not extra else []
+    locked = await _locked(tx, request, day) if request.line_ids or not (extra or request.ahead) else []
     if isinstance(locked, Receipt):
         return locked
     shares = await _shares(tx, request, locked)
+    billed = await _billed(tx, request, shift, at, day)
+    if isinstance(billed, Receipt):
+        return billed
+    shares += billed.shares
     payable = sum(share.amount_fen for share in shares) + extra
     top_ups = list(request.top_ups)
     if request.keep_excess:
@@ -103,14 +110,14 @@ async def take(
     await fees.settle(tx, shares, day=day, source=request.source)
     spent = await extras.spend(tx, place, request.offers, shares)
     held = await extras.hold(tx, place, top_ups, request.deposits, spent)
-    lines = [*_receipt_lines(shares), *held.lines]
+    lines = [*_receipt_lines(shares, billed.off), *billed.rows, *held.lines]
     draft = _counter_draft(request, shift, lines, tenders, change, at, day, because)
     return await book(
         tx,
         draft,
         source=request.source,
         cash_ref=f"shift:{shift.id}",
-        credits=[*spent, *credits(shares), *held.postings],
+        credits=[*spent, *credits(shares), *billed.postings, *held.postings],
         receipt_book=shift.book,
         fingerprint=request.fingerprint,
         payer=await _payer(tx, request, place.payer_id),
@@ -135,6 +142,20 @@ async def _locked(tx: Tx, request: CollectRequest, day: date) -> list[fees.Line]
             "amount_changed", "应收金额已变化，请核对后再收", f"due is {due} fen", field="expected_total_fen", due_fen=due
         )
     return lines
+
+
+async def _billed(tx: Tx, request: CollectRequest, shift: Shift, at: datetime, day: date) -> Billed | Receipt:
+    """Periods paid ahead, billed now; or the receipt that the same request made meanwhile."""
+    if not request.ahead:
+        return Billed()
+    if day != business_date(at):
+        raise Refused("bad_day", "补录不能预缴", "nothing is paid ahead under an earlier day", field="ahead")
+    for one in sorted(request.ahead, key=lambda one: one.assignment_id):
+        await fees.queue_ahead(tx, one.assignment_id)
+    known = await _known(tx, request)
+    if known is not None:
+        return known
+    return await bill(tx, request.project_id, request.room_id, request.ahead, request.line_ids, request.source, shift, at)
 
 
 async def _shares(tx: Tx, request: CollectRequest, lines: Sequence[fees.Line]) -> list[fees.Share]:
@@ -204,7 +225,8 @@ async def _already_paid(tx: Tx, line: fees.Line) -> Conflict:
     return Conflict("already_paid", text, f"paid with receipt {no}", field="line_ids", line=line.id, receipt=no, cashier=name)
 
 
-def _receipt_lines(shares: Sequence[fees.Share]) -> list[ReceiptLine]:
+def _receipt_lines(shares: Sequence[fees.Share], off: Mapping[int, Fen]) -> list[ReceiptLine]:
+    """`off`: what an offer takes off a line; the line stands in full, the offer has its own row."""
     return [
         ReceiptLine(
             charge_line=share.line.id,
@@ -214,7 +236,7 @@ def _receipt_lines(shares: Sequence[fees.Share]) -> list[ReceiptLine]:
             period_from=share.line.period_from,
             period_to=share.line.period_to,
             formula=share.line.formula,
-            principal_fen=share.principal_fen,
+            principal_fen=share.principal_fen + off.get(share.line.id, 0),
             late_fee_fen=share.late_fee_fen,
         )
         for share in sorted(shares, key=lambda share: (share.line.item.print_order, share.line.period_from, share.line.id))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cloud.fees import store, store_settling
 from cloud.fees.adjusting import ADJUST, WAIVER, adjustment_approved, ask_adjustment, ask_cancel, ask_waiver, waiver_approved
+from cloud.fees.ahead import Ahead, ahead, ahead_of_room, bill_ahead
 from cloud.fees.billing import (
     Billed,
     bill_some,
@@ -57,6 +58,7 @@ from cloud.fees.standards import (
     terms,
     versions,
 )
+from cloud.fees.store_ahead import queue as queue_ahead
 from cloud.fees.store_billing import Run
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
@@ -65,6 +67,11 @@ from protocols.money import MAX_FEN, Fen
 from protocols.time import business_date
 
 __all__ = [
+    "Ahead",
+    "ahead",
+    "ahead_of_room",
+    "bill_ahead",
+    "queue_ahead",
     "ADJUST",
     "BACKDATE",
     "CATEGORIES",
