@@ -137,8 +137,6 @@ async def test_the_same_request_twice_at_once_is_one_receipt(desk):
 @pytest.mark.parametrize(
     ("periods", "fen", "code"), [(0, 100, "bad_periods"), (61, 100, "bad_periods"), (3, 1, "amount_changed")]
 )
-    ("periods", "fen", "code"), [(0, 100, "bad_periods"), (61, 100, "bad_periods"), (3, 1, "amount_changed")]
-)
 async def test_what_cannot_be_paid_ahead_is_refused(desk, periods, fen, code):
     assignment = await assigned(desk)
     with pytest.raises(Refused, match=code):
