@@ -24,7 +24,10 @@ class _Input(BaseModel):
 
 
 class ItemInput(_Input):
-    """A fee item (F-02). Named without default: what its money is and whether lines may be paid in parts."""
+    """A fee item (F-02). Named without default: what its money is and whether lines may be paid in parts.
+
+    `wallet_purpose`: which purpose wallet pays its lines before the general one (Q-65).
+    """
 
     code: str = Field(pattern=r"^[a-z0-9_.-]{1,40}$")
     name: str = Field(min_length=1, max_length=60)
@@ -35,6 +38,7 @@ class ItemInput(_Input):
     part_payment: bool
     allocation_priority: int = 100
     print_order: int = 100
+    wallet_purpose: Literal["general", "property", "water", "electricity", "heating", "parking"] = "general"
 
 
 class LineInput(_Input):

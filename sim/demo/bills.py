@@ -28,9 +28,11 @@ ITEMS: tuple[dict[str, Any], ...] = (
     {"code": "property", "name": "物业费", "category": "recurring", "held_for_others": False, "part_payment": True},
     {"code": "space", "name": "车位管理费", "category": "recurring", "held_for_others": False, "part_payment": True},
     {"code": "refuse", "name": "垃圾清运费", "category": "recurring", "held_for_others": True, "part_payment": False},
-    {"code": "water", "name": "水费", "category": "agency", "held_for_others": True, "part_payment": False},
+    {"code": "water", "name": "水费", "category": "metered", "held_for_others": True, "part_payment": False},
     {"code": "renovation", "name": "装修押金", "category": "deposit", "held_for_others": True, "part_payment": False},
 )
+_WALLETS = {"property": "property", "water": "water"}
+"""Items that a wallet of their own pays before the general one."""
 
 _MONTHLY: dict[str, Any] = {
     "cycle": "month",
@@ -156,7 +158,10 @@ async def seed_bills(manager: HubUser, finance: HubUser, project: ProjectSeed, p
 
 
 def _items() -> list[dict[str, Any]]:
-    return [item | {"allocation_priority": n, "print_order": n} for n, item in enumerate(ITEMS, 1)]
+    return [
+        item | {"allocation_priority": n, "print_order": n, "wallet_purpose": _WALLETS.get(item["code"], "general")}
+        for n, item in enumerate(ITEMS, 1)
+    ]
 
 
 async def _term(manager: HubUser, project_id: int, code: str, name: str, late: dict[str, Any] | None) -> int:

@@ -17,7 +17,9 @@ from sim.demo.play import Play
 from sim.demo.record import STREAMS, Record, Verdict, compare
 from sim.demo.stage import Stage
 from sim.demo.traffic import SiteTraffic
+from sim.demo.world import ProjectSeed
 from sim.network import Link
+from sim.people.staff import Cashier
 
 CARS, PAYMENTS, READINGS, BILLS = 40, 300, 1_000, 1_200
 LOOK_S = 0.1
@@ -185,11 +187,24 @@ class Check:
             record.late_fen += cashier.late_fen
             for account, fen in bills.billed(project, self.play.seeded_on).items():
                 record.billed[account] = record.billed.get(account, 0) + fen
-            for room in project.rooms:
-                day, lines = cashier.bills.get(room.code, (self.play.seeded_on, []))
-                record.bills += len(lines)
-                wanted = bills.expected(project, room, self.play.seeded_on, day)
-                record.bill_faults += bills.differences(f"{project.code} {room.code}", wanted, lines)
+            for account, fen in cashier.held.items():
+                record.held[account] = record.held.get(account, 0) + fen
+            self._bills(record, project, cashier)
+
+    def _bills(self, record: Record, project: ProjectSeed, cashier: Cashier) -> None:
+        seeded = self.play.seeded_on
+        prepaid = {room.code for room in story.prepaying(project)}
+        for room in project.rooms:
+            day, lines = cashier.bills.get(room.code, (seeded, []))
+            record.bills += len(lines)
+            wanted = bills.expected(project, room, seeded, day)
+            if room.code in prepaid:
+                [fee] = [bill for bill in bills.expected(project, room, seeded, seeded) if bill.item == "property"]
+                record.deducted_fen += fee.amount_fen
+                record.deducted_late_fen += fee.late_fee_fen
+                record.held["prepayment:property"] -= fee.amount_fen + fee.late_fee_fen
+                wanted = {bill for bill in wanted if bill.item != "property"}
+            record.bill_faults += bills.differences(f"{project.code} {room.code}", wanted, lines)
 
 
 def judge(record: Record, hub: dict[str, Any]) -> Verdict:

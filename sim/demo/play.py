@@ -71,10 +71,13 @@ class Play:
     async def open_counters(self) -> None:
         """Rooms, their bills, and a cashier with an open shift in every project whose day is not closed."""
         if self.fresh:
-            await self._bill_rooms()
+            await seeding.seed_rooms(self.manager, self.world, self.projects)
         for project in self.world.projects:
             await self._staff_counter(project)
         if self.fresh:
+            await story.prepay(self)
+            await self._bill_rooms()
+            await story.move_money(self)
             await story.ask_for_things(self)
 
     def keep(self) -> None:
@@ -145,7 +148,6 @@ class Play:
         self.traffic[box].site.camera_base = self.stage.boxes[box].camera
 
     async def _bill_rooms(self) -> None:
-        await seeding.seed_rooms(self.manager, self.world, self.projects)
         finance = await self.log_in(seeding.FINANCE)
         try:
             made = await bills.seed_all(self.manager, finance, self.world.projects, self.projects, self.seeded_on)

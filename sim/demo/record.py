@@ -16,6 +16,8 @@ class Record:
     lanes      lane -> {"in", "out", "strokes"}: vehicles that went through, times the arm rose
     counter, lane_cash, orders   what was paid, by idempotency key, stay and order number, in fen
     billed     ledger account -> what all rooms were billed by it
+    held       ledger account -> what stays the payers' own: prepayments that are left, deposits
+    deducted_fen, deducted_late_fen   principal and late fees that the hub took from prepayments
     cash_fen, late_fen, short_fen   of the counters' payments in cash, late fees among them, what is missing in drawers
     bills, bill_faults   bills somebody was shown, and each that is not what it must be
     boxes      box -> what `gatehouse-edge status` says: stream -> {"epoch", "seq", "hash"}
@@ -28,6 +30,9 @@ class Record:
     boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     receipts_doubled: int = 0
     billed: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    deducted_fen: int = 0
+    deducted_late_fen: int = 0
     cash_fen: int = 0
     late_fen: int = 0
     short_fen: int = 0
@@ -115,10 +120,11 @@ def _accounts(record: Record, accounts: Mapping[str, int], verdict: Verdict) -> 
     def total(root: str) -> int:
         return sum(fen for account, fen in accounts.items() if account == root or account.startswith(f"{root}:"))
 
-    principal = sum(record.counter.values()) - record.late_fen
-    expected = {account: -fen for account, fen in record.billed.items()} | {
-        "receivable": sum(record.billed.values()) - principal,
-        "late_fee": -record.late_fen,
+    deducted = record.deducted_fen + record.deducted_late_fen
+    principal = sum(record.counter.values()) - record.late_fen - sum(record.held.values()) - deducted
+    expected = {account: -fen for account, fen in (record.billed | record.held).items()} | {
+        "receivable": sum(record.billed.values()) - principal - record.deducted_fen,
+        "late_fee": -record.late_fen - record.deducted_late_fen,
         "over_short": record.short_fen,
     }
     for account, fen in expected.items():

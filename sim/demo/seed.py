@@ -17,7 +17,7 @@ PASSWORD = "menfang-demo-1"
 """Of every person of the demo; it is printed, and the demo listens on loopback only."""
 PIN = "2468"
 
-FINANCE, MANAGER, TECHNICIAN = "1001", "1003", "1004"
+FINANCE, MANAGER, TECHNICIAN, SUB_MANAGER = "1001", "1003", "1004", "1005"
 
 
 @dataclass

@@ -1,4 +1,6 @@
-"""What there is to find in a fresh demo (UI.md 17): requests that wait, and a mall whose day is closed, short of some coins."""
+"""What there is to find in a fresh demo (UI.md 17): prepayments that paid a bill, deposits, a voided receipt, requests that wait,
+and a mall whose day is closed, short of some coins.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,43 @@ SHORT_FEN: Fen = 350
 """What is missing in the mall's drawer."""
 _NEW_PRICE = "2.45"
 _MALL_PAYERS = 14
+_PREPAYING = 3
+PREPAID_FEN: Fen = 100_000
+_DEPOSIT_FEN: Fen = 300_000
 _ACCOUNT = {"company": "hd", "code": "basic-hd", "bank": "示例银行", "tail": "0000", "holder": "华东公司"}
 
 
 def latest_payer(project: ProjectSeed) -> RoomSeed:
     """Whose bills are the oldest: the room a waiver is asked for."""
     return max(project.rooms, key=lambda room: (room.months, room.area_hundredths))
+
+
+def prepaying(project: ProjectSeed) -> list[RoomSeed]:
+    """Who has money in a wallet for the property fee when the bills come: nobody whose older bills are open."""
+    return [room for room in project.rooms if room.months == 1][:_PREPAYING] if project.kind == "residential" else []
+
+
+async def prepay(play: Play) -> None:
+    """Before the bills: the runs take what they may from these wallets (V-02)."""
+    for project in play.world.projects:
+        for room in prepaying(project):
+            await play.cashiers[project.code].hold(room.code, top_ups=[{"purpose": "property", "amount_fen": PREPAID_FEN}])
+
+
+async def move_money(play: Play) -> None:
+    """Two deposits for renovating, and a receipt that was made out wrongly: taken back, the room owes again."""
+    for project in play.world.projects:
+        if project.kind == "residential":
+            deposit = {"item": "renovation", "amount_fen": _DEPOSIT_FEN, "purpose": "装修", "condition": "验收合格后无息退还"}
+            await play.cashiers[project.code].hold(project.rooms[-1].code, deposits=[deposit])
+    cashier = play.cashiers[HOME]
+    receipt = await cashier.collect(play.rooms[HOME][-2])
+    second = await play.log_in(seed.SUB_MANAGER)
+    try:
+        assert receipt is not None, "every room owes something"
+        await cashier.void(receipt, "缴款人要改刷卡，现金退回", second)
+    finally:
+        await second.aclose()
 
 
 async def ask_for_things(play: Play) -> None:

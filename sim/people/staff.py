@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -134,7 +135,8 @@ class HubUser:
 class Cashier:
     """A cashier with an open shift. Own counts: `taken` idempotency key -> fen, `cash_fen` of it, `late_fen` of it late fee.
 
-    `bills`: room -> the business day of its payment and the lines that were paid, as the screen showed them.
+    `held`: ledger account -> fen that stay the payers'. `bills`: room -> the business day of its payment and the lines that were
+    paid, as the screen showed them.
     """
 
     user: HubUser
@@ -144,6 +146,7 @@ class Cashier:
     terminal: str = TERMINAL
     taken: dict[str, Fen] = field(default_factory=dict)
     bills: dict[str, tuple[date, list[dict[str, Any]]]] = field(default_factory=dict)
+    held: dict[str, Fen] = field(default_factory=dict)
     cash_fen: Fen = 0
     late_fen: Fen = 0
     doubled: int = 0
@@ -160,34 +163,60 @@ class Cashier:
         lines = await self.user.get("/api/v1/counter/open-lines", project=self.project, room=room)
         return room, lines["lines"]
 
-    async def collect(self, code: str, twice: bool = False, card: bool = False) -> bool:
-        """Take everything a room owes, in cash or by card. `twice`: a second, impatient click (C-06)."""
+    async def collect(self, code: str, twice: bool = False, card: bool = False) -> dict[str, Any] | None:
+        """Take everything a room owes, in cash or by card; the receipt. `twice`: a second, impatient click (C-06)."""
         room, lines = await self.owed(code)
         due = sum(line["due_fen"] for line in lines)
         if not due:
-            return False
-        key = uuid.uuid4().hex
+            return None
+        body = {"line_ids": [line["id"] for line in lines], "expected_total_fen": due}
+        receipt = await self._take(room, due, body, twice=twice, card=card)
+        self.late_fen += sum(line["late_fee_fen"] for line in lines)
+        self.bills[code] = date.fromisoformat(receipt["business_date"]), lines
+        return receipt
+
+    async def hold(
+        self, code: str, top_ups: Sequence[Mapping[str, Any]] = (), deposits: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Take money in cash that stays the payer's: into wallets by purpose, and deposits by item (V-01, F-11)."""
+        room, _ = await self.owed(code)
+        accounts = {f"prepayment:{one['purpose']}": one["amount_fen"] for one in top_ups}
+        accounts |= {f"deposit:{one['item']}": one["amount_fen"] for one in deposits}
+        body = {"expected_total_fen": 0, "top_ups": list(top_ups), "deposits": list(deposits)}
+        await self._take(room, sum(accounts.values()), body)
+        for account, fen in accounts.items():
+            self.held[account] = self.held.get(account, 0) + fen
+
+    async def void(self, receipt: Mapping[str, Any], reason: str, second: HubUser) -> None:
+        """Have one's own cash receipt taken back with a second person's yes (C-11); the money goes back to the payer."""
+        body = {"reason": reason, "key": uuid.uuid4().hex, "terminal": self.terminal}
+        asked = await self.user.must("POST", f"/api/v1/counter/receipts/{receipt['receipt']}/void", body)
+        await second.approve(asked["approval"], "已和缴款人核对")
+        self.taken[body["key"]] = -receipt["total_fen"]
+        self.cash_fen -= receipt["total_fen"]
+        self.late_fen -= sum(line["late_fee_fen"] for line in receipt["lines"])
+
+    async def _take(
+        self, room: int, fen: Fen, facts: Mapping[str, Any], *, twice: bool = False, card: bool = False
+    ) -> dict[str, Any]:
         body = {
             "project": self.project,
             "room": room,
-            "line_ids": [line["id"] for line in lines],
             "tender": "pos" if card else "cash",
-            "tendered_fen": due,
+            "tendered_fen": fen,
             "reference": f"POS{len(self.taken):06d}" if card else None,
-            "expected_total_fen": due,
             "shift": self.shift,
             "terminal": self.terminal,
-            "key": key,
+            "key": uuid.uuid4().hex,
+            **facts,
         }
-        first = await self.user.must("POST", "/api/v1/counter/collect", body)
-        self.taken[key] = due
-        self.cash_fen += 0 if card else due
-        self.late_fen += sum(line["late_fee_fen"] for line in lines)
-        self.bills[code] = date.fromisoformat(first["business_date"]), lines
+        receipt: dict[str, Any] = await self.user.must("POST", "/api/v1/counter/collect", body)
+        self.taken[body["key"]] = fen
+        self.cash_fen += 0 if card else fen
         if twice:
             second = await self.user.must("POST", "/api/v1/counter/collect", body)
-            self.doubled += first["receipt"] != second["receipt"]
-        return True
+            self.doubled += receipt["receipt"] != second["receipt"]
+        return receipt
 
     async def count_out(self, fen: Fen, why: str) -> dict[str, Any]:
         """End the shift with a blind count of so much (C-31) and say why it is not what it should be."""

@@ -65,10 +65,12 @@ def test_the_check_passes(checked: tuple[Path, subprocess.CompletedProcess[str]]
 
 
 def test_bills_were_made_and_grew_late_fees(checked: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """F-09, Q-50: every bill that was shown at a counter is what the simulator's own arithmetic comes to."""
+    """F-09, Q-50, V-02: every bill that was shown at a counter is what the simulator's own arithmetic comes to."""
     record = json.loads((checked[0] / "record.json").read_text())
     assert record["bills"] >= 1_200 and record["bill_faults"] == []
     assert record["late_fen"] > 0 and record["short_fen"] == 350
+    assert record["deducted_fen"] > 0 and record["held"]["deposit:renovation"] > 0, "prepayments paid bills, deposits were taken"
+    assert any(fen < 0 for fen in record["counter"].values()), "a receipt was taken back"
     assert {"revenue:property", "revenue:space", "agency:refuse", "agency:water"} == set(record["billed"])
 
 
