@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -27,11 +28,15 @@ from cloud.estate.api_rooms import rooms_router
 from cloud.estate.cases import Cases
 from cloud.estate.pages import EXPORT as OWNERS_EXPORT
 from cloud.estate.pages import estate_pages
+from cloud.estate.pages_becoming import becoming_pages
 from cloud.estate.pages_forms import form_pages
 from cloud.estate.pages_import import import_pages
+from cloud.estate.pages_projects import project_pages
+from cloud.estate.pages_same import same_pages
 from cloud.fees import api as fees_api
 from cloud.fees import api_billing, api_standards, pages_assign, pages_charges, pages_fees, pages_lines, pages_standard
 from cloud.fees import service as fees
+from cloud.fees.store import items as fee_items
 from cloud.fees.store_charged import charged
 from cloud.fleet.api import fleet_router
 from cloud.fleet.link import FleetLink
@@ -139,14 +144,31 @@ def create_app(hub: Hub) -> FastAPI:
     http.install(app)
     app.include_router(exports_router(exports(), page_user, audit))
     shell = (shell_router(page_user), jobs_router(page_user, require), openapi_router(require))
-    cases = Cases(audit, charged)
-    forms = (import_pages(page_user, audit), form_pages(page_user, cases), estate_pages(page_user))
+    cases = Cases(audit, charged, items=_item_names, owed=_owed)
+    forms = (
+        import_pages(page_user, audit),
+        same_pages(page_user, cases),
+        becoming_pages(page_user, cases),
+        project_pages(page_user, cases),
+        form_pages(page_user, cases),
+        estate_pages(page_user, cases),
+    )
     owners = (rooms_router(require, cases), owners_router(require, cases), imports_router(require, audit), *forms)
     for one in (*_ROUTERS, router, estate_router(require, audit), *owners, fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
     return app
+
+
+async def _item_names(tx: Tx, company_id: int) -> dict[str, str]:
+    found = [item for _, item in (await fee_items(tx, company_id)).values()]
+    return {one.code: one.name for one in sorted(found, key=lambda one: (one.print_order, one.code))}
+
+
+async def _owed(tx: Tx, project_id: int, room_id: int, day: date) -> tuple[int, int]:
+    lines = await fees.open_lines(tx, project_id, room_id, day)
+    return len(lines), sum(one.due_fen for one in lines)
 
 
 async def _who(hub: Hub, request: Request) -> int | None:

@@ -165,19 +165,6 @@ class StopInput(Input):
     from_day: Day
 
 
-class TransferInput(Input):
-    """过户 (O-03). `from_day` is the first day of the new owner; `consent` names the paper when arrears are taken over."""
-
-    new_owner: Id
-    from_day: Day
-    arrears: Literal["stay", "taken_over"]
-    wallets: Literal["refund", "transfer", "stay"]
-    deposits: Literal["refund", "transfer", "stay"]
-    consent: str = Field(default="", max_length=120, pattern=r"^[^\x00-\x1f]*$")
-    reason: Reason
-    key: str = Field(min_length=8, max_length=80, pattern=r"^[\x21-\x7e]+$")
-
-
 class MergeOwnersInput(Input):
     keep: Id
     gone: Id

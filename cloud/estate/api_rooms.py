@@ -19,13 +19,11 @@ from cloud.estate.api_models import (
     SplitInput,
     StatusInput,
     StopInput,
-    TransferInput,
     part_values,
     room_values,
 )
 from cloud.estate.api_out import payer_out, relation_out, room_out, transfer_out
 from cloud.estate.cases import Cases, act_of
-from cloud.estate.domain_owners import Transfer
 from cloud.shared.db import Tx
 from protocols.errors import Refused
 
@@ -138,19 +136,10 @@ def _people(router: APIRouter, require: Guard, use: Cases) -> None:
 
     @router.get("/rooms/{room}/transfers")
     async def transfers(room: Id, request: Request, user: Annotated[Any, reader]) -> dict[str, Any]:
-        """Every 过户 of a room, oldest first."""
+        """Every 过户 of a room, oldest first (O-03). Asking for one: the counter, with a second person."""
         async with request.app.state.hub.db.tx(user.scope) as tx:
             await tree.room_record(tx, room)
             return {"transfers": [transfer_out(one) for one in await payers.transfers(tx, room)]}
-
-    @router.post("/rooms/{room}/transfers")
-    async def transfer(room: Id, body: TransferInput, request: Request, user: Annotated[Any, writer]) -> dict[str, Any]:
-        """过户 (O-03): from a day on the room belongs to somebody else, who pays what the old owner paid. Once per key."""
-        hub = request.app.state.hub
-        asked = Transfer(0, 0, room, None, body.new_owner, body.from_day, body.arrears, body.wallets, body.deposits, body.consent,
-                         body.reason)  # fmt: skip
-        async with hub.db.tx(user.scope) as tx:
-            return transfer_out(await use.transfer(act_of(tx, hub, user), asked, body.key))
 
 
 def _payers(router: APIRouter, require: Guard, use: Cases) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from cloud.estate import owners, payers, tree
-from cloud.estate.domain_owners import OwnerRecord, OwnerValues, Relation, Transfer
+from cloud.estate.domain_owners import OwnerRecord, OwnerValues, Relation
 from cloud.estate.domain_tree import BankAccount, ProjectRecord, RoomRecord, RoomValues
 from cloud.estate.identity import IdentityKeys, identity_keys
 from cloud.shared.db import Tx
@@ -25,8 +25,11 @@ Audit = Callable[..., Awaitable[int]]
 Charged = Callable[[Tx, int], Awaitable[bool]]
 """Whether something was ever charged to an owner (`fees`): their number stands then (O-04)."""
 
-Carry = Callable[[Tx, Transfer, Any, datetime], Awaitable[None]]
-"""Carries out what a transfer decides about arrears, wallets and deposits (`counter`), in the same transaction."""
+Items = Callable[[Tx, int], Awaitable[Mapping[str, str]]]
+"""The fee items of a company by code, in their order (`fees`)."""
+
+Owed = Callable[[Tx, int, int, date], Awaitable[tuple[int, int]]]
+"""(project, room, day) -> how many open lines a room has, and their fen (`fees`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,15 @@ def shown(values: RoomValues | OwnerValues) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """`carry` None: a transfer may decide nothing about money, because nobody here would carry it out."""
+    """`items` and `owed` None: pages show codes of items, and say nothing of open lines."""
 
     audit: Audit
     charged: Charged
-    carry: Carry | None = None
+    items: Items | None = None
+    owed: Owed | None = None
+
+    async def item_names(self, tx: Tx, company_id: int) -> Mapping[str, str]:
+        return await self.items(tx, company_id) if self.items is not None else {}
 
     async def add_owner(self, at: Act, project_id: int, values: OwnerValues, *, source: str = "entered") -> OwnerRecord:
         made = await owners.add_owner(at.tx, at.keys, project_id, values, source=source, by=at.by, at=at.now)
@@ -176,27 +183,6 @@ class Cases:
         await payers.stop_item_payer(at.tx, room_id, item, from_day=day)
         told = {"item": item, "to_day": day}
         await self._note(at, "estate.payer", f"room:{room_id}", room, {"item": item}, told, "")
-
-    async def transfer(self, at: Act, asked: Transfer, key: str) -> Transfer:
-        """过户 (O-03), with what is decided about money in the same transaction. Refused `not_here` when nobody would do that."""
-        if self.carry is None and (asked.arrears, asked.wallets, asked.deposits) != ("stay", "stay", "stay"):
-            raise Refused(
-                "not_here",
-                "这里只能过户房产：欠费、预存和押金先留在原处，再到窗口办",
-                "money is moved at the counter",
-                field="arrears",
-            )
-        known = {one.id for one in await payers.transfers(at.tx, asked.room_id)}
-        done = await payers.transfer(at.tx, asked, key=key, today=at.today, by=at.by, at=at.now)
-        if done.id in known:
-            return done
-        if self.carry is not None:
-            await self.carry(at.tx, done, at.user, at.now)
-        room = await tree.room_record(at.tx, asked.room_id)
-        told = {"owner": done.new_owner_id, "from_day": done.from_day, "arrears": done.arrears, "wallets": done.wallets,
-                "deposits": done.deposits}  # fmt: skip
-        await self._note(at, "estate.transfer", f"room:{room.id}", room, {"owner": done.old_owner_id}, told, asked.reason.strip())
-        return done
 
     async def edit_project(self, at: Act, project_id: int, version: int, changes: Mapping[str, Any]) -> ProjectRecord:
         before, after = await tree.edit_project(at.tx, project_id, version, changes)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from cloud.estate import owners, payers, store_lists, store_search, tree
+from cloud.estate.cases import Cases
 from cloud.estate.domain import read_query
 from cloud.estate.domain_owners import RELATIONS, mask_phone
 from cloud.estate.domain_tree import STATUSES, USES
@@ -81,7 +82,7 @@ async def fetch(tx: Tx, where: Place, view: View) -> Page:
 EXPORT = Export(OWNERS, "owner.export", fetch)
 
 
-def estate_pages(page_user: Guard) -> APIRouter:
+def estate_pages(page_user: Guard, cases: Cases) -> APIRouter:
     """The pages that only show. Those that change something: pages_forms.py, pages_import.py."""
     router = APIRouter(include_in_schema=False)
     reader = Depends(page_user("owner.read"))
@@ -103,6 +104,7 @@ def estate_pages(page_user: Guard) -> APIRouter:
             view=view,
             page=page,
             may_write="room.write" in may and "owner.write" in may,
+            may_merge="owner.write" in may,
         )
 
     @router.get("/rooms/{room_id:int}")
@@ -112,8 +114,10 @@ def estate_pages(page_user: Guard) -> APIRouter:
         today = business_date(hub.clock.now())
         async with hub.db.tx(user.scope) as tx:
             shown = await room_context(tx, room_id)
+            shown["items"] = await cases.item_names(tx, shown["room"].company_id)
             where = await look(tx, f"p{shown['room'].project_id}")
         context = console(user, where, "/owners") | shown | {"today": today, "may_write": "room.write" in user.permissions}
+        context["may_people"] = "owner.write" in user.permissions
         return render(request, "estate/room.html", **context)
 
     return router

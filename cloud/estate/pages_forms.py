@@ -31,6 +31,7 @@ from cloud.shared.places import look, scope_of
 from protocols.errors import Refused
 from protocols.time import business_date
 
+_PHONES = 20
 _OPEN_STATUSES = {code: word for code, word in STATUSES.items() if code != "closed"}
 _CHOICES = {"uses": USES, "statuses": _OPEN_STATUSES, "kinds": OWNER_KINDS, "identities": IDENTITIES, "languages": LANGUAGES}
 
@@ -134,7 +135,7 @@ class _Pages:
         now = shown(owner.values) if owner else {}
         known = owner.values.phones if owner else ()
         context = {"owner": owner, "form": form, "now": now, "labels": OWNER_LABELS, "fixed": fixed, "alike": alike, **_CHOICES}
-        context["phones"] = [*known[:3], *[Phone("")] * (3 - len(known[:3]))]
+        context["phones"] = [*known, *[Phone("")] * max(3 - len(known), 1 if len(known) < _PHONES else 0)]
         return render(
             request, "estate/owner_form.html", status=_status(form, alike), **console(user, where, "/owners"), **context
         )
@@ -142,7 +143,7 @@ class _Pages:
     async def save_owner(self, request: Request, user: Any, owner_id: int | None) -> Response:
         hub = request.app.state.hub
         form = Form(await request.form())
-        reader = Reader(form.values, OWNER_LABELS)
+        reader = Reader(form.values, OWNER_LABELS | {f"phone{n}": f"电话 {n}" for n in range(2, _PHONES + 1)})
         values = read_owner(reader, _phones(form, reader))
         _keep(form, reader)
         if form.ok:
@@ -170,9 +171,10 @@ class _Pages:
         async with hub.db.tx(user.scope) as tx:
             context = await room_context(tx, room_id)
             where = await look(tx, f"p{context['room'].project_id}")
+            context["items"] = await self._use.item_names(tx, context["room"].company_id)
         today = business_date(hub.clock.now())
         held = {one.owner_id: one.name for one in context["people"] if one.to_day is None or one.to_day > today}
-        context |= {"form": form, "today": today, "held": held}
+        context |= {"form": form, "today": today, "held": held | {0: "没有人缴（停收）"}}
         return render(request, "estate/people.html", status=_status(form), **console(user, where, "/owners"), **context)
 
     async def change_people(self, request: Request, user: Any, room_id: int) -> Response:
@@ -222,9 +224,9 @@ async def _owner_by_number(tx: Tx, form: Form, project_id: int) -> OwnerRecord |
 
 
 def _phones(form: Form, reader: Reader) -> list[Phone]:
-    """Three lines of phone, label and what may be sent there."""
+    """Lines of phone, label and what may be sent there, as many as the form had."""
     found: dict[str, Phone] = {}
-    for n in range(3):
+    for n in range(_PHONES):
         name = "phone" if n == 0 else f"phone{n + 1}"
         phone = reader.phone(name)
         if phone and phone not in found:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 
 import pytest
 from openpyxl import Workbook
+
+from cloud.estate import service as estate
+from tests.support.money import EAST, NOON
 
 API = "/api/v1/estate"
 
@@ -177,18 +181,15 @@ async def test_people_and_payers_by_date(manager):
     await call(manager, "post", "/rooms/111/payers", 404, owner=201, from_day="2027-01-01")
 
 
-async def test_a_transfer_is_recorded_once(manager):
-    """O-03: the new owner belongs and pays from the day on; money is moved by whoever holds it, not silently by nobody."""
-    asked = {"new_owner": 112, "from_day": "2026-12-01", "arrears": "stay", "wallets": "stay", "deposits": "stay",
-             "reason": "网签合同 2026-881", "key": "transfer-0001"}  # fmt: skip
-    refused = await call(manager, "post", "/rooms/111/transfers", 422, **asked | {"wallets": "transfer"})
-    assert refused["code"] == "not_here"
-    done = await call(manager, "post", "/rooms/111/transfers", **asked)
-    assert (done["old_owner"], done["new_owner"]) == (111, 112)
-    assert (await call(manager, "post", "/rooms/111/transfers", **asked))["id"] == done["id"]
-    assert (await call(manager, "post", "/rooms/112/transfers", 409, **asked | {"new_owner": 113}))["code"] == "key_used"
-    assert len((await call(manager, "get", "/rooms/111/transfers"))["transfers"]) == 1
+async def test_transfers_of_a_room_are_read(manager, hub):
+    """O-03: asked for at the counter with a second person; here their history."""
+    asked = estate.Transfer(0, 0, 111, None, 112, date(2026, 12, 1), "stay", "stay", "stay", "", "网签合同 2026-881")
+    async with hub.db.tx(EAST) as tx:
+        await estate.transfer(tx, asked, key="transfer-0001", today=NOON.date(), by="t", at=NOON)
+    found = (await call(manager, "get", "/rooms/111/transfers"))["transfers"]
+    assert [(one["old_owner"], one["new_owner"], one["from_day"]) for one in found] == [(111, 112, "2026-12-01")]
     assert (await call(manager, "get", "/rooms/111/payers"))["payers"][-1]["owner"] == 112
+    await call(manager, "get", "/rooms/201/transfers", 404)
 
 
 async def test_a_projects_record_and_accounts(manager):
