@@ -17,6 +17,7 @@ from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
 from cloud.counter.proof_cash import signed_closes
+from cloud.counter.refunding import ORIGINAL, REFUND, refund_approved
 from cloud.counter.reversing import MOVE, VOID, ask_move, ask_void, move_approved, void_approved
 from cloud.counter.shifts import Person, open_shift, shift_no
 from cloud.counter.store import Shift
@@ -27,6 +28,8 @@ __all__ = [
     "MOVE",
     "ask_late_entry",
     "late_entry_approved",
+    "ORIGINAL",
+    "REFUND",
     "TRANSFER",
     "VOID",
     "DepositTaken",
@@ -61,6 +64,7 @@ __all__ = [
     "shift_no",
     "signed_closes",
     "suspend_lane_cash",
+    "refund_approved",
     "transfer_approved",
     "verify",
 ]

@@ -26,6 +26,7 @@ from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignm
 from cloud.fees.handing_over import Divided, divide, hand_over, handover_faults, touched_lines
 from cloud.fees.facts import record as add_facts
 from cloud.fees.facts import spread
+from cloud.fees.refunding import adjusted, discounts_of, fall_away, take_back
 from cloud.fees.running import DRAFT as DRAFT_JOB
 from cloud.fees.running import PUBLISH as PUBLISH_JOB
 from cloud.fees.running import draft_runner, start_billing, start_publishing
@@ -96,6 +97,7 @@ __all__ = [
     "add_lines",
     "add_standard",
     "add_term",
+    "adjusted",
     "adjustment_approved",
     "allocate",
     "ask_adjustment",
@@ -107,6 +109,7 @@ __all__ = [
     "bill_some",
     "billing_faults",
     "discount",
+    "discounts_of",
     "dispute",
     "divide",
     "draft_runner",
@@ -115,6 +118,7 @@ __all__ = [
     "end_assignment",
     "end_dispute",
     "explain_again",
+    "fall_away",
     "finish_run",
     "get_standard",
     "hand_over",
@@ -138,6 +142,7 @@ __all__ = [
     "start_billing",
     "start_publishing",
     "start_run",
+    "take_back",
     "terms",
     "touched_lines",
     "unsettle",

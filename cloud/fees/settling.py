@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -119,12 +119,17 @@ def _demanded(line: Line) -> Fen:
     return line.late_fee_fen if line.principal_left == 0 else line.late_paid_fen
 
 
-async def unsettle(tx: Tx, project_id: int, source: str, *, day: date, by: str) -> list[Line]:
+async def unsettle(
+    tx: Tx, project_id: int, source: str, *, day: date, by: str, only: Collection[int] | None = None
+) -> list[Line]:
     """Take back what one entry settled: each line, and its late-fee clock, is as if that had never been (Q-63). The lines then.
 
-    `by` is the source of the reversing entry. NotFound `nothing_settled` when the entry settled nothing or all was taken back.
+    `by` is the source of the reversing entry; `only`: of these lines. NotFound `nothing_settled` when the entry settled nothing
+    or all was taken back.
     """
-    found = await store_settling.of_source(tx, project_id, source)
+    found = [
+        one for one in await store_settling.of_source(tx, project_id, source) if only is None or one.line_id in only
+    ]
     if not found:
         raise NotFound("nothing_settled", "这笔收款没有可以冲回的费用", f"{source} settled nothing that still stands")
     await store_settling.add(

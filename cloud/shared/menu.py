@@ -39,6 +39,8 @@ MENU = (
     MenuItem("账务", "应收账单", "/charges", "file-invoice", "charge.read"),
     MenuItem("账务", "押金", "/deposits", "pig-money", "deposit.read"),
     MenuItem("账务", "预存", "/wallets", "wallet", "wallet.read"),
+    MenuItem("账务", "待付退款", "/refunds", "arrow-back-up", "wallet.read"),
+    MenuItem("设置", "期初余额", "/opening", "file-spreadsheet", "charge.write"),
     MenuItem("经营", "业主房产", "/owners", "users", "owner.read"),
     MenuItem("经营", "收费标准", "/fees", "tag", "standard.read"),
     MenuItem("经营", "车道实况", "/lanes", "parking", "lane.read"),
@@ -51,7 +53,7 @@ MENU = (
 
 _HQ = (
     ("总部", "/today /cash /approvals /recon"),
-    ("账务", "/arrears /receipts /charges /deposits /wallets /deposit-slips /shifts /vouchers /reports"),
+    ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /vouchers /reports"),
     ("经营", "/owners /fees /parking /lanes /tariffs /lists /meters /tickets"),
     ("系统", "/fleet /org /people /audit /settings"),
 )
@@ -61,18 +63,18 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
     "hq_admin": (("系统", "/org /people /settings /audit /fleet"), *_HQ[:3]),
     "sub_manager": (
         ("公司", "/today /approvals /cash"),
-        ("账务", "/arrears /receipts /charges /deposits /wallets /deposit-slips /shifts /reports"),
+        ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /reports"),
         ("经营", "/owners /fees /parking /lanes /tariffs /lists /meters /tickets"),
         ("系统", "/org /people /fleet /audit"),
     ),
     "project_manager": (
         ("日常", "/home /today /owners /tickets /approvals /shifts"),
-        ("账务", "/arrears /charges /receipts /deposits /wallets /deposit-slips /reports"),
+        ("账务", "/arrears /charges /receipts /deposits /wallets /refunds /deposit-slips /reports"),
         ("停车", "/lanes /lists /tariffs"),
         ("能耗", "/meters"),
-        ("设置", "/fees /org /people /fleet"),
+        ("设置", "/fees /opening /org /people /fleet"),
     ),
-    "cashier": (("收费", "/desk /owners /shift /shifts /receipts"), ("账务", "/wallets /deposits /deposit-slips")),
+    "cashier": (("收费", "/desk /owners /shift /shifts /receipts"), ("账务", "/wallets /deposits /refunds /deposit-slips")),
     "service": (("日常", "/tickets /notices /owners"),),
     "guard": (("岗亭", "/lanes /shift"),),
     "technician": (("现场", "/lanes /fleet /meters"),),

@@ -29,6 +29,7 @@ from cloud.wallets.deposits import of_room as deposits_of_room
 from cloud.wallets.deposits import old as old_deposits
 from cloud.wallets.handing_over import hand_over_deposit, hand_over_wallet
 from cloud.wallets.moving import balance, credit, debit, get, wallet, wallets_of_room
+from cloud.wallets.owing import owe, unpaid_refunds
 from cloud.wallets.proof import faults
 from cloud.wallets.refunds import NewRefund, ask_refund, get_refund, pay_out, refund_approved
 from cloud.wallets.transfers import ask_transfer, transfer_approved
@@ -74,6 +75,7 @@ __all__ = [
     "nightly",
     "offset_approved",
     "old_deposits",
+    "owe",
     "pay_out",
     "refund_approved",
     "reverse",
@@ -81,6 +83,7 @@ __all__ = [
     "sound",
     "take",
     "transfer_approved",
+    "unpaid_refunds",
     "wallet",
     "wallets_of_room",
 ]
