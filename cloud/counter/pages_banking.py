@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -9,13 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import banking, store_banking
+from cloud.counter import banking, passing, store_banking, store_passing
 from cloud.counter.statement import LONGEST_BYTES, Columns
 from cloud.ledger import service as ledger
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
-from cloud.shared.places import scope_of
-from protocols.errors import Refused
+from cloud.shared.places import look, scope_of
+from protocols.errors import NotFound, Refused
+from protocols.time import business_date
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,6 +25,8 @@ Reader = Annotated[Principal, Depends(page_user("slip.read"))]
 Depositor = Annotated[Principal, Depends(page_user("slip.write"))]
 Confirmer = Annotated[Principal, Depends(page_user("slip.confirm"))]
 Id = Annotated[int, Path(ge=1, lt=2**31)]
+_DRAWN = frozenset({"date", "amount", "remark", "serial", "bank", "tail", "holder", "code"})
+"""Fields of the list that show their own error; every other error stands on top."""
 
 
 @router.get("/deposit-slips")
@@ -32,6 +36,7 @@ async def listed(request: Request, user: Reader) -> HTMLResponse:
 
 async def _list(request: Request, user: Principal, form: Form) -> HTMLResponse:
     hub = request.app.state.hub
+    form.names = [name for name in form.names if name in _DRAWN]
     now = hub.clock.now()
     async with hub.db.tx(user.scope) as tx:
         where = await scope_of(request, user, tx)
@@ -39,6 +44,7 @@ async def _list(request: Request, user: Principal, form: Form) -> HTMLResponse:
             "slips": await store_banking.slips(tx, where.ids, 100),
             "accounts": await store_banking.accounts(tx),
             "lines": await store_banking.lines(tx, None) if "slip.confirm" in user.permissions else [],
+            "passes": await store_passing.waiting(tx, where.ids) if "slip.write" in user.permissions else [],
             "only": where.only,
             "waiting": [],
         }
@@ -67,6 +73,127 @@ async def make(request: Request, user: Depositor) -> Response:
         except Refused as problem:
             form.refuse(problem)
     return await _list(request, user, form)
+
+
+@router.post("/deposit-slips/passes")
+async def pass_on(request: Request, user: Depositor) -> Response:
+    """Offer the cash of the chosen days to somebody else (C-37)."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    project = form.number("project", need=True)
+    days = [one for one in (Form({"d": text}).day("d") for text in form.many("day")) if one is not None]
+    if form.ok and project is not None:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                await passing.offer(tx, project, days, user, key=form.key, at=hub.clock.now())
+            return RedirectResponse(f"/deposit-slips?at=p{project}&done=offered", 303)
+        except Refused as problem:
+            form.refuse(problem)
+    return await _list(request, user, form)
+
+
+@router.post("/deposit-slips/passes/{pass_id}")
+async def decide_pass(request: Request, user: Depositor, pass_id: Id) -> Response:
+    """The receiver types the amount or refuses with a reason; whoever offered it may take it back."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    act = next((name for name in ("withdraw", "refuse") if name in form.values), "confirm")
+    amount = form.money("counted", need=True) if act == "confirm" else None
+    if form.ok:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                now = hub.clock.now()
+                if act == "withdraw":
+                    await passing.withdraw(tx, pass_id, user, at=now)
+                elif act == "refuse":
+                    await passing.refuse(tx, pass_id, form.values.get("why", ""), user, at=now)
+                else:
+                    await passing.confirm(tx, pass_id, amount or 0, user, at=now)
+            return RedirectResponse(f"/deposit-slips?done={act}", 303)
+        except Refused as problem:
+            form.refuse(problem)
+    return await _list(request, user, form)
+
+
+@router.post("/deposit-slips/accounts")
+async def add_account(request: Request, user: Confirmer) -> Response:
+    """Register an account that a company's cash goes to."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    company = form.number("company", need=True)
+    told = [form.text(name, need=True, longest=60, what=what) for name, what in (("bank", "开户行"), ("holder", "户名"))]
+    code, tail = form.text("code", need=True, longest=40, what="代号"), form.text("tail", need=True, what="尾号")
+    if not re.fullmatch(r"[a-z0-9_.-]{1,40}", code):
+        form.wrong("code", "代号用小写字母、数字和 - _ .，例如 icbc-0417")
+    if not re.fullmatch(r"[0-9]{4}", tail):
+        form.wrong("tail", "尾号是账号最后 4 位数字")
+    if form.ok:
+        async with hub.db.tx(user.scope) as tx:
+            where = await look(tx, None)
+            if company not in {one.id for one in where.companies}:
+                raise NotFound("company_not_found", "没有这个公司", f"no company {company}", field="company")
+            made = await store_banking.add_account(tx, company or 0, code, told[0], tail, told[1])
+        if made is not None:
+            return RedirectResponse("/deposit-slips?done=account", 303)
+        form.wrong("code", "这个账户代号已经有了")
+    return await _list(request, user, form)
+
+
+@router.get("/deposit-slips/{slip_id}")
+async def shown(request: Request, user: Reader, slip_id: Id) -> HTMLResponse:
+    """A slip: what it covers, the bank's receipt, arrival and what differs."""
+    return await _slip(request, user, slip_id, Form())
+
+
+async def _slip(request: Request, user: Principal, slip_id: int, form: Form) -> HTMLResponse:
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        found = await banking.slip_of(tx, slip_id)
+        where = await look(tx, None)
+        rest = await store_banking.lines(tx, found.account_id) if "slip.confirm" in user.permissions else []
+        context = {
+            "slip": found,
+            "closes": {one.day: one for one in await banking.closes_of(tx, found)},
+            "arrived": await store_banking.lines(tx, found.account_id, slip_id),
+            "lines": sorted(rest, key=lambda row: row["suggested"] != slip_id),
+            "mine": user.user_id == found.depositor_id,
+            "own": user.user_id == found.depositor_id or user.user_id in await store_banking.handlers_of(tx, slip_id),
+        }
+    now = hub.clock.now()
+    shell = console(user, where, "/deposit-slips") | {"form": form, "now": now, "today": business_date(now)}
+    return render(request, "counter/slip.html", status=200 if form.ok else 422, **shell | context)
+
+
+@router.post("/deposit-slips/{slip_id}/evidence")
+async def evidence(request: Request, user: Depositor, slip_id: Id) -> Response:
+    """The number of the bank's receipt and the day on it."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    number = form.text("bank_receipt", need=True, longest=60, what="回单号")
+    day = form.day("bank_day", need=True)
+    if form.ok:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                await banking.put_evidence(tx, slip_id, None, number, user, day=day, at=hub.clock.now())
+            return RedirectResponse(f"/deposit-slips/{slip_id}?done=evidence", 303)
+        except Refused as problem:
+            form.refuse(problem)
+    return await _slip(request, user, slip_id, form)
+
+
+@router.post("/deposit-slips/{slip_id}/difference")
+async def difference(request: Request, user: Depositor, slip_id: Id) -> Response:
+    """Ask that what came short goes to over/short (C-36)."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    try:
+        async with hub.db.tx(user.scope) as tx:
+            reason = form.text("reason", need=True, longest=200)
+            await banking.ask_difference(tx, slip_id, reason, user, key=form.key, at=hub.clock.now())
+        return RedirectResponse(f"/deposit-slips/{slip_id}?done=asked", 303)
+    except Refused as problem:
+        form.refuse(problem)
+    return await _slip(request, user, slip_id, form)
 
 
 @router.post("/deposit-slips/statement")
@@ -105,4 +232,4 @@ async def arrival(request: Request, user: Confirmer, slip_id: Id) -> Response:
             return RedirectResponse("/deposit-slips?done=arrived", 303)
         except Refused as problem:
             form.refuse(problem)
-    return await _list(request, user, form)
+    return await _slip(request, user, slip_id, form)

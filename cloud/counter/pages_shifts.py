@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 import structlog
@@ -14,6 +14,7 @@ from cloud.counter import closing, handover, shifts, store, store_closing, store
 from cloud.counter.domain_cash import LONGEST_SHIFT, NOTES, REASON_LIMIT
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
+from cloud.shared.db import Tx
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
 from cloud.shared.places import look, scope_of
@@ -49,23 +50,53 @@ async def _list(request: Request, user: Principal, form: Form | None = None) -> 
             "only": where.only,
             "checks": [],
             "next_day": None,
+            "month": None,
         }
         if where.only is not None:
             day = await _next_day(tx, where.only.id, business_date(now))
             context["next_day"] = day
             context["checks"] = await closing.blockers(tx, where.only.id, day) if day else []
+            context["month"] = await _next_month(tx, where.only.id)
     long = [row["id"] for row in context["shifts"] if row["closed_at"] is None and now - row["opened_at"] > LONGEST_SHIFT]
     status = 200 if form is None or form.ok else 422
+    if form is not None:
+        form.names.clear()  # the page draws no field: every error stands on top
     shell = console(user, where, "/shifts") | {"now": now, "today": business_date(now), "long": long, "form": form or Form()}
     return render(request, "counter/shifts.html", status=status, **shell | context)
 
 
-async def _next_day(tx: Any, project_id: int, today: date) -> date | None:
+async def _next_day(tx: Tx, project_id: int, today: date) -> date | None:
     """The day that is closed next: the first open one with entries, at least today; None when today is closed."""
     through = await ledger.closed_through(tx, project_id)
     waiting = [row["day"] for row in await store_closing.open_days(tx, today) if row["project_id"] == project_id]
     day: date = waiting[0] if waiting else today
     return day if through is None or day > through else None
+
+
+async def _next_month(tx: Tx, project_id: int) -> date | None:
+    """The last day of the newest month whose days are all closed, while the month itself is open (C-38)."""
+    through = await ledger.closed_through(tx, project_id)
+    if through is None:
+        return None
+    last = through if (through + timedelta(days=1)).day == 1 else through.replace(day=1) - timedelta(days=1)
+    begun = await store_closing.first_close(tx, project_id)
+    return last if begun is not None and begun <= last and await ledger.month_is_open(tx, project_id, last) else None
+
+
+@router.post("/shifts/close-month")
+async def close_month(request: Request, user: Closer) -> Response:
+    """Close the month of the form: charges of it are made and adjusted no more."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    day, project = form.day("month", need=True), form.number("project", need=True)
+    if form.ok and day is not None and project is not None:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                await closing.close_month(tx, project, day, user, at=hub.clock.now())
+            return RedirectResponse(f"/shifts?at=p{project}&done=month", 303)
+        except Refused as problem:
+            form.refuse(problem)
+    return await _list(request, user, form)
 
 
 @router.post("/shifts/close")
@@ -90,7 +121,10 @@ async def close(request: Request, user: Closer) -> Response:
 
 @router.get("/shift")
 async def mine(request: Request, user: Runner, drawer: str = "") -> Response:
-    """One's own shift: count it; after that what it came to. `drawer`: 'p11:guard:<box>:<number>' a guard's, 's17' somebody's."""
+    """One's own shift, or the lane cash in one's hands: count it; after that what it came to.
+
+    `drawer`: 'p11:guard:<box>:<number>' a guard's, 's17' somebody's.
+    """
     return await _mine(request, user, drawer, Form())
 
 
@@ -99,19 +133,25 @@ async def _mine(request: Request, user: Principal, drawer: str, form: Form) -> R
     assert user.user_id is not None
     async with hub.db.tx(user.scope) as tx:
         where = await look(tx, None)
-        context: dict[str, Any] = {"drawer": drawer, "guard": None, "shift": None, "project": None}
+        context: dict[str, Any] = {"drawer": drawer, "guard": None, "shift": None, "project": None, "guards": [], "counts": []}
         if drawer.startswith("p"):
             context["guard"] = _guard(drawer)
             context["project"] = await estate.get_project(tx, context["guard"][0])
         else:
             shift = await shifts.shift_of(tx, _number(drawer[1:])) if drawer else await store.open_shift_of(tx, user.user_id)
             if shift is None:
-                last = await store_shifts.last_of(tx, user.user_id)
-                if last is not None:
-                    return RedirectResponse(f"/shifts/counts/{last}", 303)
+                own = [row for row in await store_shifts.guards(tx, where.ids) if row["holder"] == user.number]
+                context["guards"] = own
+                context["counts"] = await store_shifts.counts_of(tx, where.ids, user.user_id, user.number)
+                if len(own) == 1:
+                    context["drawer"] = f"p{own[0]['project_id']}:{own[0]['drawer']}"
+                    context["guard"] = _guard(context["drawer"])
+                    context["project"] = await estate.get_project(tx, context["guard"][0])
             else:
                 context |= {"shift": shift, "project": await estate.get_project(tx, shift.project_id)}
                 context["mine"] = shift.user_id == user.user_id
+    now = hub.clock.now()
+    context |= {"now": now, "today": business_date(now)}
     shell = console(user, where, "/shift") | {"form": form, "notes": NOTES, "no": shifts.shift_no}
     return render(request, "counter/shift.html", status=200 if form.ok else 422, **shell | context)
 

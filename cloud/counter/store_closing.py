@@ -63,6 +63,12 @@ async def closes(tx: Tx, projects: Sequence[int], limit: int) -> list[Close]:
     return [Close(**row) for row in rows]
 
 
+async def first_close(tx: Tx, project_id: int) -> date | None:
+    """The first day that a project closed with a sheet."""
+    row = await tx.fetch_one("SELECT min(day) AS day FROM day_closes WHERE project_id = %s", (project_id,))
+    return None if row is None else row["day"]
+
+
 async def add(tx: Tx, found: Close) -> int:
     row = await tx.fetch_one(
         """

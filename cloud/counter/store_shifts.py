@@ -226,10 +226,13 @@ async def last_count(tx: Tx, project_id: int, ref: str) -> Count | None:
     )
 
 
-async def last_of(tx: Tx, user_id: int) -> int | None:
-    """The newest count of a person's shifts."""
-    row = await tx.fetch_one("SELECT id FROM cash_counts WHERE holder_id = %s ORDER BY id DESC LIMIT 1", (user_id,))
-    return None if row is None else int(row["id"])
+async def counts_of(tx: Tx, projects: Sequence[int], user_id: int, number: str) -> list[Count]:
+    """The newest ten counts of what a person held."""
+    rows = await tx.fetch_all(
+        _COUNT + " WHERE c.project_id = ANY(%s) AND (c.holder_id = %s OR c.holder = %s) ORDER BY c.id DESC LIMIT 10",
+        (list(projects), user_id, number),
+    )
+    return [Count(**row) for row in rows]
 
 
 async def count_by_key(tx: Tx, project_id: int, key: str) -> Count | None:

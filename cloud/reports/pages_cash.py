@@ -9,17 +9,34 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
-from cloud.access.service import Principal, page_user
+from cloud.access.service import Principal, Require
 from cloud.counter import service as counter
 from cloud.reports import store, store_cash
 from cloud.shared.db import Tx
+from cloud.shared.http import NotLoggedIn
 from cloud.shared.pages import console, render
 from cloud.shared.places import scope_of
+from protocols.errors import NotAllowed, NotFound
 from protocols.time import business_date
 
 router = APIRouter(include_in_schema=False)
 
-Viewer = Annotated[Principal, Depends(page_user("cash.read"))]
+
+class _Hidden(Require):
+    """Who may not see the page is not told that it is there (UI.md 4): 404 where other pages say 403."""
+
+    async def __call__(self, request: Request) -> Principal:
+        try:
+            return await super().__call__(request)
+        except NotLoggedIn:
+            raise
+        except NotAllowed as problem:
+            if problem.code != "not_allowed":
+                raise
+            raise NotFound("http_404", "没有这个地址", "no such page") from None
+
+
+Viewer = Annotated[Principal, Depends(_Hidden("cash.read", page=True))]
 _LATE = timedelta(days=14)
 Works = Callable[[date], bool]
 

@@ -299,7 +299,7 @@ async def test_a_shift_is_closed_and_handed_over_on_the_pages(hub, hub_client):
     done = await finance.post("/deposit-slips/statement", data={"csrf": token, "account": str(account)}, files=files)
     assert done.headers["location"] == "/deposit-slips?done=imported"
     page = (await finance.get("/deposit-slips")).text
-    where = page.split("/deposit-slips/")[1].split("/arrival")[0]
+    where = page.split("/arrival")[0].split("/deposit-slips/")[-1]
     line_id = page.split('name="line" value="')[1].split('"')[0]
     await finance.post(f"/deposit-slips/{where}/arrival", data={"csrf": token, "line": line_id})
     assert "到账" in (await finance.get("/deposit-slips")).text

@@ -38,10 +38,11 @@ async def test_late_entries_are_listed_with_the_day_they_relate_to(hub, hub_clie
 
 
 async def test_it_is_not_a_page_of_the_project(hub_client):
+    """UI.md 4: a project does not learn that headquarters watches its cash there: the page is not found, for it not refused."""
     for role in ("cashier", "project_manager"):
         person = hub_client.another()
         await person.log_in(role, project=11)
-        assert (await person.get("/cash")).status_code == 403
+        assert (await person.get("/cash")).status_code == 404
 
 
 async def test_another_companys_cash_is_not_there(hub, hub_client):
