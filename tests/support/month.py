@@ -154,6 +154,8 @@ class Month:
         if plan.held is not None and now.day % 3 == 2:
             rng = world.random("refund", site.code, now.date())
             await month_office.refund_deposit(world, site, plan.held, site.clerks[0], rng, now)
+        if now.day % 2 == 0 and now.day > 6:
+            await month_office.refund_receipt(world, site, now)
         if plan.paid is not None and now.day % 2:
             await month_office.refund_wallet(world, site, plan.paid, now)
 

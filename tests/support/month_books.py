@@ -154,6 +154,8 @@ class Books:
         self.items: Counter[tuple[int, date, str]] = Counter()
         self.receipts: Counter[int] = Counter()
         self.acts: Counter[str] = Counter()
+        self.standing: dict[int, Taken] = {}
+        """Receipts of bills alone that nobody took back."""
 
     # ---- postings
 
@@ -210,6 +212,8 @@ class Books:
             self.deposits[deposit] = fen
             self.deposit_rooms[deposit] = taken.room
         self._receipt(taken, taken.day, 1)
+        if taken.receipt and taken.parts and not (taken.filled or taken.spent or taken.deposits):
+            self.standing[taken.receipt] = taken
 
     def take_back(self, taken: Taken, day: date) -> None:
         """A receipt of the same amounts the other way round; all is as if the first had never been."""
@@ -222,6 +226,7 @@ class Books:
         for deposit, fen in taken.deposits:
             self.deposits[deposit] -= fen
         self._receipt(taken, day, -1)
+        self.standing.pop(taken.receipt, None)
 
     def _receipt(self, taken: Taken, day: date, sign: int) -> None:
         postings: list[Posting] = []

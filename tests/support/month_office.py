@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from cloud.counter import late_entry as late_entries
+from cloud.counter import refunding, transferring
 from cloud.counter import service as counter
-from cloud.counter import transferring
 from cloud.estate import owners
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
@@ -58,8 +58,8 @@ async def offset(world: World, site: Site, room: int, now: datetime) -> None:
     fen = min(bill.owes(day), books.deposits[deposit])
     async with world.db.tx(site.scope) as tx:
         asked = await wallets.ask_offset(
-            tx, site.clerks[0].who, deposit, {bill.id: fen}, reason="业主书面同意", key=f"offset-{deposit}-{day}", terminal="窗口 1",
-            now=now,
+            tx, site.clerks[0].who, deposit, {bill.id: fen}, reason="业主书面同意", key=f"offset-{deposit}-{day}",
+            terminal="窗口 1", now=now,
         )  # fmt: skip
     await world.approve(site.chief, asked.id, now)
     part = (bill, min(fen, bill.left), fen - min(fen, bill.left))
@@ -100,7 +100,7 @@ async def _refund(
     world: World, site: Site, room: int, subject: str, held: tuple[str, int, str], clerk: Clerk | None, now: datetime
 ) -> None:
     """Asked for by a cashier, approved by headquarters, paid out by a third: from a drawer (`clerk`) or by transfer."""
-    day, fen, books = now.date(), held[1], world.books
+    day, fen = now.date(), held[1]
     async with world.db.tx(site.scope) as tx:
         name = await estate.owner_name(tx, site.payer(room, day))
         way: wallets.NewRefund = wallets.NewRefund(
@@ -108,17 +108,58 @@ async def _refund(
         )
         asked = await wallets.ask_refund(tx, site.manager, way, key=f"refund-{subject}-{day}", terminal="办公室", now=now)
     await world.approve(world.finance, asked.id, now)
+    await _pay_out(world, site, asked.id, [held], clerk, now)
+
+
+async def _pay_out(
+    world: World, site: Site, approval: int, back: list[tuple[str, int, str]], clerk: Clerk | None, now: datetime
+) -> None:
+    """What was approved is owed at once, and leaves by a third person: from a drawer (`clerk`) or by transfer."""
+    fen = sum(one[1] for one in back)
     async with world.db.tx(site.scope) as tx:
-        row = await tx.fetch_one("SELECT id FROM refunds WHERE approval_id = %s", (asked.id,))
+        row = await tx.fetch_one("SELECT id FROM refunds WHERE approval_id = %s", (approval,))
         assert row is not None
         refund = row["id"]
-        where = (ledger.Account.CASH_DRAWER.value, f"shift:{clerk.opened.id}") if clerk else (
-            ledger.Account.BANK.of(site.account_code), f"refund:{refund}"
-        )  # fmt: skip
+        account, ref = ledger.Account.BANK.of(site.account_code), f"refund:{refund}"
+        if clerk:
+            account, ref = ledger.Account.CASH_DRAWER.value, f"shift:{clerk.opened.id}"
         payer = clerk.who if clerk else world.payer
-        await wallets.pay_out(tx, payer, refund, account=where[0], ref=where[1], reference=f"TK{refund:06d}", now=now)
-    books.post(site.project, day, held, ("refund_payable", -fen, f"refund:{refund}"))
-    books.post(site.project, day, ("refund_payable", fen, f"refund:{refund}"), (where[0], -fen, where[1]))
+        await wallets.pay_out(tx, payer, refund, account=account, ref=ref, reference=f"TK{refund:06d}", now=now)
+    world.books.post(site.project, now.date(), *back, ("refund_payable", -fen, f"refund:{refund}"))
+    world.books.post(site.project, now.date(), ("refund_payable", fen, f"refund:{refund}"), (account, -fen, ref))
+
+
+async def refund_receipt(world: World, site: Site, now: datetime) -> None:
+    """A line of an older receipt was paid by mistake: the money goes back, the line is owed again (C-12, Q-63)."""
+    books, day = world.books, now.date()
+    gone = {room for room, _ in site.left}
+    found = [
+        one
+        for one in books.standing.values()
+        if one.project == site.project
+        and one.day < day
+        and one.room not in gone
+        and all(bill.amount > 0 for bill in books.bills[one.room])
+    ]
+    if not found:
+        return
+    taken = world.random("refund receipt", site.code, day).choice(sorted(found, key=lambda one: one.receipt))
+    async with world.db.tx(site.scope) as tx:
+        receipt = await counter.receipt(tx, taken.receipt)
+        numbers = {line.charge_line: number for number, line in enumerate(receipt.draft.lines, 1)}
+        bill, principal, late = taken.parts[0]
+        payee = await estate.owner_name(tx, site.payer(taken.room, taken.day))
+        wanted = refunding.Wanted(
+            taken.receipt, (numbers[bill.id],), "mistake", "transfer", payee, payee_account="6222020200112233"
+        )
+        asked = await refunding.ask_receipt_refund(
+            tx, site.manager, wanted, reason="重复缴费", key=f"back-{taken.receipt:06d}", terminal="办公室", now=now
+        )
+    await world.approve(world.finance, asked.id, now)
+    await _pay_out(world, site, asked.id, books.owed([taken.parts[0]], 1), None, now)
+    bill.unsettle(principal, late, taken.day)
+    del books.standing[taken.receipt]
+    books.acts["receipt refunded"] += 1
 
 
 async def to_other_purpose(world: World, site: Site, room: int, now: datetime) -> None:
@@ -173,7 +214,7 @@ class Deal:
 
 
 async def sell_now(world: World, site: Site, room: int, deal: Deal, now: datetime) -> None:
-    """过户 of today, all of it carried out by one approval (O-03): lines are taken over or divided, money held goes where agreed."""
+    """过户 of today, carried out by one approval (O-03): lines are taken over or divided, money held goes where agreed."""
     old, day, books = site.payer(room, now.date()), now.date(), world.books
     async with world.db.tx(site.scope) as tx:
         new = await owners.add_owner(
@@ -256,7 +297,7 @@ async def _deposits_sold(world: World, site: Site, room: int, day: date) -> None
 
 
 async def late_entry(world: World, site: Site, room: int, yesterday: date, now: datetime) -> None:
-    """补录 (C-13): a payment of yesterday, whose day is still open, with headquarters' approval; the cash is in today's drawer."""
+    """补录 (C-13): a payment of yesterday, whose day is open, with headquarters' approval; the cash is in today's drawer."""
     books, clerk = world.books, site.clerks[0]
     mine = [bill for bill in books.open(room, yesterday) if bill.amount > 0]
     due = sum(bill.owes(yesterday) for bill in mine)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.access import service as access
+from cloud.access import settings
 from cloud.access.service import Principal
 from cloud.app import approval_handlers
 from cloud.counter import banking
@@ -179,6 +180,13 @@ async def build(db: Database, dsn: str, *, keys: Path, rooms: int, seed: int, se
         manager = await person(hub, f"0{number}80", "project_manager", **here)
         site = Site(project, companies[company], code, clerks, manager, chief, accounts[company], f"icbc-{company}")
         world.sites.append(site)
+        if cashiers == 1:
+            site.late_first = True
+            async with db.tx(finance.scope) as tx:
+                why = "公司规定先冲违约金"
+                await settings.change(
+                    tx, finance, "counter.late_first", True, company_id=site.company, version=0, reason=why, at=now
+                )
         await _rooms(world, site, rooms)
         await _standards(world, site)
     return world
