@@ -34,7 +34,16 @@ from cloud.estate.pages_import import import_pages
 from cloud.estate.pages_projects import project_pages
 from cloud.estate.pages_same import same_pages
 from cloud.fees import api as fees_api
-from cloud.fees import api_billing, api_standards, pages_assign, pages_charges, pages_fees, pages_lines, pages_standard
+from cloud.fees import (
+    api_billing,
+    api_standards,
+    pages_assign,
+    pages_charges,
+    pages_facts,
+    pages_fees,
+    pages_lines,
+    pages_standard,
+)
 from cloud.fees import service as fees
 from cloud.fees.store import items as fee_items
 from cloud.fees.store_charged import charged
@@ -90,6 +99,8 @@ _ROUTERS = (
     pages_fees.router,
     pages_standard.router,
     pages_assign.router,
+    pages_facts.api,
+    pages_facts.router,
     payments_api.router,
     parking_api.router,
     metering_api.router,
@@ -207,8 +218,7 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
         fees.ADJUST: fees.adjustment_approved,
         fees.PUBLISH: fees.publish_approved,
         fees.BACKDATE: fees.publish_approved,
-        counter.REFUND: counter.refund_approved,
-        counter.ORIGINAL: counter.refund_approved,
+        "refund": wallets.refund_approved,
         "wallet.transfer": wallets.transfer_approved,
         "deposit.deduct": wallets.deduct_approved,
         "deposit.offset": wallets.offset_approved,
@@ -218,7 +228,8 @@ def approval_handlers() -> Mapping[str, ApprovalHandler]:
 def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
     found = (
-        pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT, pages_assign.EXPORT,
+        pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT,
+        pages_assign.EXPORT,
     )  # fmt: skip
     return {one.table.name: one for one in found}
 

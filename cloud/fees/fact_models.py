@@ -188,3 +188,25 @@ def _days(previous: date | None, day: date) -> None:
         )
     if previous >= day:
         raise Refused("END_BEFORE_START", f"抄表日 {day} 要晚于上次抄表日 {previous}", "wrong order of days", field="day")
+
+
+def fact_words(facts: Mapping[str, Any]) -> str:
+    """Facts in one line for a list."""
+    if facts.get("replaced"):
+        part = facts["replaced"]
+        return f"换表：旧表 {part['old_previous']} → {part['old_final']}，新表 {part['new_initial']} → {part['new_current']}"
+    if facts.get("bands"):
+        return "；".join(f"{one['name']} {one['previous']} → {one['current']}" for one in facts["bands"])
+    if facts.get("turnover_yuan"):
+        return f"营业额 {facts['turnover_yuan']} 元"
+    if facts.get("share"):
+        return f"公摊第 {facts['share']} 次"
+    if facts.get("stop_applied_on"):
+        return f"{facts['stop_applied_on']} 申请停暖"
+    if facts.get("first") or facts.get("last"):
+        return f"采暖季改为 {facts.get('first', '原定')} 至 {facts.get('last', '原定')}"
+    if facts.get("stopped"):
+        return "停暖，只收基础热费"
+    rolled = "（翻转）" if facts.get("rollover") else ""
+    times = "" if facts.get("multiplier", "1") == "1" else f"，倍率 {facts['multiplier']}"
+    return f"{facts.get('previous', '')} → {facts.get('current', '')}{rolled}{times}"

@@ -16,6 +16,7 @@ from cloud.access.service import Principal, audit, page_user
 from cloud.estate import service as estate
 from cloud.fees import standards, store_setup
 from cloud.fees.domain_standards import NewAssignment, Standard
+from cloud.fees.fact_models import MODELS, fact_words
 from cloud.fees.pages_fees import Id, Writer
 from cloud.shared.db import Tx
 from cloud.shared.exports import Export
@@ -280,7 +281,10 @@ async def assignment_page(request: Request, user: Principal, assignment_id: int,
         asked = {"projects": [project], "id": assignment_id}
         row = (await store_setup.assignments(tx, asked, False, 1))[0]
         facts = await store_setup.facts_of(tx, assignment_id, 24)
-    context: dict[str, Any] = {"row": row, "facts": facts, "forms": {name: forms.get(name) or Form() for name in ("end", "fact")}}
+        versions = [one for one in await standards.versions(tx, project) if one.standard_id == row["standard_id"]]
+    method = versions[-1].rules.model_dump().get("method") if versions else ""
+    context: dict[str, Any] = {"method": method if method in MODELS else "", "words": fact_words}
+    context |= {"row": row, "facts": facts, "forms": {name: forms.get(name) or Form() for name in ("end", "fact")}}
     context |= {
         "last": _last(row["to_day"]),
         "charged": _last(row["charged_to"]),
