@@ -27,6 +27,9 @@ _ROLL = 80 * mm
 Line = tuple[str, str, float, bool]
 """(left, right, size, bold); ("-", "", 0, False) is a rule"""
 
+_GIVEN = {
+    "waiver": "减免", "discount": "折扣", "bad_debt": "坏账核销", "refund_due": "批准退款", "refund_paid": "已付退款",
+}  # fmt: skip
 RULE: Line = ("-", "", 0, False)
 
 
@@ -174,6 +177,19 @@ def close_sheet(close: Close, entity: str, project: str, printed_at: datetime) -
     total = ["合计", *(yuan(sum(sums.get((item, one), 0) for item in items)) for one in tenders), yuan(sheet["takings_fen"])]
     paper.table("收款（元）", ["费用", *(TENDERS.get(one, one) for one in tenders), "小计"], [*rows, total], first=46)
     paper.table("票据", ["票据本", "起", "止", "张数", "红冲", "断号"], [_book(row) for row in sheet["books"]], first=46)
+    voids = [
+        [
+            f"{row['book']} {row['number']:07d}",
+            f"{row['original']:07d}",
+            yuan(row["fen"]),
+            row["approved_by"] or "–",
+            row["reason"] or "",
+        ]
+        for row in sheet.get("voids", ())
+    ]
+    paper.table("作废与红冲", ["红冲收据", "原号", "金额", "批准", "原因"], voids, first=46)
+    given = [[_GIVEN[row["act"]], row["source"], row["by"] or "–", yuan(row["fen"])] for row in sheet.get("given", ())]
+    paper.table("减免与退款", ["事项", "凭据", "经办", "金额"], given, first=46)
     paper.table(
         "盘点与交接",
         ["当班", "地点", "盘点", "差异", "上交", "留存", "接收"],

@@ -174,6 +174,35 @@ async def books(tx: Tx, project_id: int, day: date) -> list[Row]:
     )
 
 
+async def voids(tx: Tx, project_id: int, day: date) -> list[Row]:
+    """Receipts of the day that take another one back: book, number, original, fen, who, why, who approved."""
+    return await tx.fetch_all(
+        """
+        SELECT b.code AS book, r.number, o.number AS original, o.business_date AS original_day, r.total_fen AS fen, r.cashier,
+               r.reason, r.approved_by
+        FROM receipts r JOIN receipt_books b ON b.id = r.book_id JOIN receipts o ON o.id = r.reverses
+        WHERE r.project_id = %s AND r.business_date = %s ORDER BY r.id
+        """,
+        (project_id, day),
+    )
+
+
+async def given(tx: Tx, project_id: int, day: date) -> list[Row]:
+    """What was given up or back on the day: waivers, discounts, bad debts by account, refunds owed and paid. Fen as given."""
+    return await tx.fetch_all(
+        """
+        SELECT e.seq, e.source, e.body::jsonb ->> 'by' AS by,
+               CASE WHEN e.kind IN ('refund_due', 'refund_paid') THEN e.kind ELSE p.root END AS act,
+               sum(p.amount_fen)::bigint AS fen
+        FROM ledger_entries e JOIN ledger_postings p ON p.entry_id = e.id
+        WHERE p.project_id = %s AND p.business_date = %s
+          AND (p.root IN ('waiver', 'discount', 'bad_debt') OR e.kind IN ('refund_due', 'refund_paid') AND p.amount_fen > 0)
+        GROUP BY e.id, 4 ORDER BY e.seq LIMIT 500
+        """,
+        (project_id, day),
+    )
+
+
 async def movements(tx: Tx, project_id: int, day: date) -> list[Row]:
     """What the accounts where money lies moved by on the day: root, kind of entry, fen."""
     return await tx.fetch_all(

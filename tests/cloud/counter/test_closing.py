@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
 
 from cloud import proof
-from cloud.counter import closing, handover
+from cloud.counter import closing, handover, papers_cash
 from cloud.counter import service as counter
 from cloud.ledger import service as ledger
 from protocols.errors import Conflict, NotFound, Refused
@@ -311,3 +312,30 @@ async def test_the_signed_text_is_downloaded_and_printed(hub, hub_client):
     other = hub_client.another()
     await other.log_in("cashier", project=21)
     assert (await other.get("/api/v1/counter/closes/witness.txt?project=11")).status_code == 404
+
+
+async def test_the_sheet_lists_what_was_taken_back_and_given_up(money_db):
+    """UI.md 12: voids with their original, waivers and refunds; the paper has a line for each."""
+    opened = await takes(money_db, 30_300)
+    postings = [ledger.Posting("waiver:property", 500, "line:1"), ledger.Posting("receivable", -500, "line:1")]
+    owed = [ledger.Posting("revenue:property", 700, "line:1"), ledger.Posting("refund_payable", -700, "refund:1")]
+    async with money_db.tx(EAST) as tx:
+        for kind, source, found in (("waiver", "approval:7", postings), ("refund_due", "refund:8", owed)):
+            facts = {"by": "0201"}
+            await ledger.post(tx, ledger.Request(11, kind, source, NOON, NOON, DAY, found, facts))
+        done = await closing.close(tx, 11, DAY, person(2), CLOSE_KEY, key="close-0001", at=EVENING, system=True)
+        receipt = await tx.fetch_one("SELECT id FROM receipts WHERE shift_id = %s", (opened.id,))
+    sheet = json.loads(done.sheet)
+    assert [(row["act"], row["source"], row["by"], row["fen"]) for row in sheet["given"]] == [
+        ("waiver", "approval:7", "0201", 500),
+        ("refund_due", "refund:8", "0201", 700),
+    ]
+    assert (receipt is not None, sheet["voids"]) == (True, [])
+    paper = papers_cash.close_sheet(done, "华东公司", "枫桥雅苑", EVENING)
+    assert len(paper) > len(papers_cash.close_sheet(_without(done), "华东公司", "枫桥雅苑", EVENING))
+
+
+def _without(done: closing.Close) -> closing.Close:
+    """A close from before sheets listed it."""
+    sheet = {name: value for name, value in json.loads(done.sheet).items() if name not in ("voids", "given")}
+    return replace(done, sheet=json.dumps(sheet))
