@@ -36,9 +36,9 @@ async def ask_waiver(
     NotFound `line_not_found`; Refused `not_open`, `waiver_too_large`; those of `ask`.
     """
     line = await _open_line(tx, project_id, line_id, now)
-    late_left = line.late_fee_fen - line.late_paid_fen
-    if not 0 <= principal_fen <= line.principal_left or not 0 <= late_fee_fen <= late_left or principal_fen + late_fee_fen == 0:
-        zh = f"最多可减免本金 {yuan(line.principal_left)} 元、违约金 {yuan(late_left)} 元"
+    left, late_left = await _waivable(tx, line, now), line.late_fee_fen - line.late_paid_fen
+    if not 0 <= principal_fen <= left or not 0 <= late_fee_fen <= late_left or principal_fen + late_fee_fen == 0:
+        zh = f"最多可减免本金 {yuan(left)} 元、违约金 {yuan(late_left)} 元"
         raise Refused("waiver_too_large", zh, "more than the line owes, or nothing", field="amount_fen")
     return await ask(
         tx,
@@ -55,7 +55,7 @@ async def ask_waiver(
         key=key,
         terminal=terminal,
         now=now,
-        beneficiary=f"owner:{line.payer_id}" if line.payer_id else f"object:{line.object}",
+        beneficiary=_gains(line),
     )
 
 
@@ -64,6 +64,9 @@ async def waiver_approved(tx: Tx, approval: Approval, principal: Principal, now:
     project_id, facts = approval.project_id, approval.payload
     line = await _open_line(tx, project_id, _int(facts["line"]), now)
     principal_fen, late_fee_fen = _int(facts["principal_fen"]), _int(facts["late_fee_fen"])
+    if principal_fen > await _waivable(tx, line, now):
+        zh = f"{line.item.name} {line.object} 在此期间调整过，减免超过欠费，请重新申请"
+        raise Refused("waiver_too_large", zh, "the line was adjusted meanwhile", field="amount_fen")
     source, ref = f"waiver:{approval.id}", f"line:{line.id}"
     await waive(tx, line, principal_fen=principal_fen, late_fee_fen=late_fee_fen, day=business_date(now), source=source)
     postings = []
@@ -95,12 +98,17 @@ async def ask_adjustment(
 ) -> Approval:
     """Ask for an adjustment line (调整单) that points at a line: negative when too much was billed (F-10, Q-68).
 
-    NotFound `line_not_found`; Refused `bad_amount`, `no_formula`; those of `ask`.
+    What was waived or discounted of it cannot be taken back once more. NotFound `line_not_found`; Refused `bad_amount`,
+    `is_adjustment`, `no_formula`; those of `ask`.
     """
     line = await _line(tx, project_id, line_id, now)
-    adjusted = await store_adjusting.adjusted_fen(tx, line_id)
-    if not amount_fen or abs(amount_fen) > MAX_FEN or line.amount_fen + adjusted + amount_fen < 0:
-        zh = f"调整后应收不能是负数；原应收 {yuan(line.amount_fen)} 元，已调整 {yuan(adjusted)} 元"
+    if line.adjusts is not None:
+        zh = "这是一张调整单，请调整原来那笔应收"
+        raise Refused("is_adjustment", zh, f"line {line_id} adjusts {line.adjusts}", field="line")
+    asked_for, lessened = await store_adjusting.family_fen(tx, line_id)
+    if not amount_fen or abs(amount_fen) > MAX_FEN or asked_for - lessened + amount_fen < 0:
+        adjusted = asked_for - line.amount_fen
+        zh = f"调整后应收不能是负数；原应收 {yuan(line.amount_fen)} 元，已调整 {yuan(adjusted)} 元，已减免 {yuan(lessened)} 元"
         raise Refused("bad_amount", zh, "the line would be below zero", field="amount_fen")
     if not formula.strip():
         raise Refused("no_formula", "写明调整的算式", "an adjustment explains itself", field="formula")
@@ -113,28 +121,38 @@ async def ask_adjustment(
         title=f"调整 {line.item.name} {line.object}",
         amount_fen=abs(amount_fen),
         payload={"act": "adjust", "line": line_id, "amount_fen": amount_fen, "formula": formula.strip()},
-        before=f"应收 {yuan(line.amount_fen + adjusted)} 元",
-        after=f"应收 {yuan(line.amount_fen + adjusted + amount_fen)} 元",
+        before=f"应收 {yuan(asked_for)} 元",
+        after=f"应收 {yuan(asked_for + amount_fen)} 元",
         reason=reason,
         key=key,
         terminal=terminal,
         now=now,
-        beneficiary=f"owner:{line.payer_id}" if line.payer_id else f"object:{line.object}",
+        beneficiary=_gains(line),
     )
 
 
 async def ask_cancel(
     tx: Tx, principal: Principal, project_id: int, line_ids: Sequence[int], *, reason: str, key: str, terminal: str, now: datetime
 ) -> Approval:
-    """Ask to cancel lines nothing was paid on, so that they can be made again (F-10).
+    """Ask to cancel lines nothing was paid on, and their adjustments with them, so that they can be made again (F-10).
 
-    NotFound `line_not_found`; Refused `line_paid` for one with a payment, `month_closed` (C-38): adjust it; those of `ask`.
+    The tier follows from all that is cancelled, charges and credits alike, and counts for the payer of the most of it. NotFound
+    `line_not_found`; Refused `line_paid` for one with a payment, `line_adjusted` for an adjustment that others rest on,
+    `month_closed` (C-38): adjust it; those of `ask`.
     """
     lines = await lock_lines(tx, project_id, sorted(set(line_ids)), business_date(now))
     if not lines or len(lines) != len(set(line_ids)):
         raise NotFound("line_not_found", "没有这笔应收", "no such charge line", field="line_ids")
-    _untouched(lines)
+    adjustments: set[int] = set()
+    for line in lines:
+        adjustments |= await store_adjusting.family(tx, line.id) if line.adjusts is None else set()
+    if adjustments - {line.id for line in lines}:
+        lines = await lock_lines(tx, project_id, sorted(adjustments | set(line_ids)), business_date(now))
+    await _untouched(tx, lines)
     total = sum(line.amount_fen for line in lines)
+    payers: dict[str, Fen] = {}
+    for line in lines:
+        payers[_gains(line)] = payers.get(_gains(line), 0) + abs(line.amount_fen)
     return await ask(
         tx,
         principal,
@@ -142,7 +160,7 @@ async def ask_cancel(
         project_id=project_id,
         subject=f"lines:{lines[0].id}+{len(lines) - 1}",
         title=f"取消 {len(lines)} 笔应收",
-        amount_fen=abs(total),
+        amount_fen=sum(payers.values()),
         payload={"act": "cancel", "lines": [line.id for line in lines]},
         before=f"{len(lines)} 笔未缴，共 {yuan(total)} 元",
         after="已取消，可重新生成",
@@ -150,6 +168,7 @@ async def ask_cancel(
         key=key,
         terminal=terminal,
         now=now,
+        beneficiary=max(payers, key=lambda one: (payers[one], one)),
     )
 
 
@@ -159,8 +178,10 @@ async def adjustment_approved(tx: Tx, approval: Approval, principal: Principal, 
         return await _cancel(tx, approval, principal, now)
     line = await _line(tx, approval.project_id, _int(approval.payload["line"]), now)
     amount, source = _int(approval.payload["amount_fen"]), f"adjust:{approval.id}"
-    if line.amount_fen + await store_adjusting.adjusted_fen(tx, line.id) + amount < 0:
-        raise Refused("bad_amount", "这笔应收在此期间又调整过，请重新申请", "the line would be below zero by now")
+    asked_for, lessened = await store_adjusting.family_fen(tx, line.id)
+    if asked_for - lessened + amount < 0:
+        zh = "这笔应收在此期间又调整或减免过，请重新申请"
+        raise Refused("bad_amount", zh, "the line would be below zero by now")
     batch = await store.next_batch(tx)
     formula = str(approval.payload["formula"])
     await store_adjusting.add(tx, line.id, batch, amount, formula, business_date(now), now, principal.number)
@@ -174,7 +195,7 @@ async def _cancel(tx: Tx, approval: Approval, principal: Principal, now: datetim
     ids = approval.payload["lines"]
     assert isinstance(ids, list)
     lines = await lock_lines(tx, approval.project_id, ids, business_date(now))
-    _untouched(lines)
+    await _untouched(tx, lines)
     for month in sorted({line.period_from.replace(day=1) for line in lines}):
         await ledger.require_open_month(tx, approval.project_id, month)
     await store_adjusting.cancel(tx, [line.id for line in lines])
@@ -187,11 +208,36 @@ async def _cancel(tx: Tx, approval: Approval, principal: Principal, now: datetim
     await _post(tx, approval.project_id, "bill_cancel", source, now, postings, approval, principal, {"lines": list(ids)})
 
 
-def _untouched(lines: Sequence[Line]) -> None:
+async def _untouched(tx: Tx, lines: Sequence[Line]) -> None:
+    """Nothing was paid or let go of, and what stays of a line and its adjustments asks for nothing below zero."""
+    gone: dict[int, set[int]] = {}
+    names = {line.id: f"{line.item.name} {line.object}" for line in lines}
     for line in lines:
         if line.status != "open" or line.paid_fen or line.discount_fen:
             zh = f"{line.item.name} {line.object} 已有收款、减免或已取消，不能取消；要改请用调整单"
             raise Refused("line_paid", zh, f"line {line.id} is {line.status}", field="line_ids")
+        gone.setdefault(line.adjusts or line.id, set()).add(line.id)
+    for root, ids in gone.items():
+        left = await store_adjusting.family(tx, root) - ids
+        asked_for, lessened = await store_adjusting.family_fen(tx, root)
+        asked_for -= sum(line.amount_fen for line in lines if line.id in ids)
+        if left and (root in ids or asked_for < lessened):
+            zh = f"{names[min(ids)]} 有调整单，要和调整单一起取消"
+            raise Refused("line_adjusted", zh, f"line {root} and its adjustments stand together", field="line_ids")
+
+
+def _gains(line: Line) -> str:
+    """Whose gain it is when the line is lessened (A-11)."""
+    return f"owner:{line.payer_id}" if line.payer_id else f"object:{line.object}"
+
+
+async def _waivable(tx: Tx, line: Line, now: datetime) -> Fen:
+    """How much of a locked line's principal can be let go of: what it owes, and with its adjustments never below zero."""
+    root = line.adjusts or line.id
+    if root != line.id:
+        await _line(tx, line.project_id, root, now)
+    asked_for, lessened = await store_adjusting.family_fen(tx, root)
+    return min(line.principal_left, max(asked_for - lessened, 0))
 
 
 async def _line(tx: Tx, project_id: int, line_id: int, now: datetime) -> Line:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.access.service import Principal, require
 from cloud.estate import service as estate
+from cloud.fees import by_hand
 from cloud.fees import service as fees
 from protocols.errors import Refused
 
@@ -74,8 +75,8 @@ async def add_lines(body: LinesInput, request: Request, user: Biller) -> dict[st
             await fees.put_items(tx, project.company_id, [fees.Item(**item.model_dump()) for item in body.items])
         by_id = {room.id: room for room in rooms.values()}
         lines = [_line(line, rooms, by_id) for line in body.lines]
-        added = await fees.add_lines(
-            tx, company_id=project.company_id, project_id=body.project, lines=lines, at=hub.clock.now(), by=user.number
+        added = await by_hand.add(
+            tx, user, company_id=project.company_id, project_id=body.project, lines=lines, at=hub.clock.now()
         )
     return {"added": added, "known": len(body.lines) - added}
 

@@ -179,7 +179,7 @@ async def assign(standard: Id, body: AssignInput, request: Request, user: Writer
     async with hub.db.tx(user.scope) as tx:
         found = await fees.get_standard(tx, standard)
         rooms = await estate.rooms_of(tx, found.project_id)
-        new = await fees.assign(tx, standard, _assignments(standard, body, rooms), at=hub.clock.now(), by=user.number)
+        new = await fees.assign(tx, standard, _assignments(standard, body, rooms), at=hub.clock.now(), by=user.number, who=user)
     return {"assignments": new}
 
 
@@ -207,8 +207,9 @@ def _assignments(standard: int, body: AssignInput, rooms: dict[str, estate.Room]
 @router.post("/api/v1/fees/assignments/{assignment}/end")
 async def end(assignment: Id, project: Id, body: EndInput, request: Request, user: Writer) -> dict[str, Any]:
     """Charged until and with `last_day`, never before what was billed (T-09)."""
-    async with request.app.state.hub.db.tx(user.scope) as tx:
-        ended = await fees.end_assignment(tx, project, assignment, last_day=body.last_day)
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        ended = await fees.end_assignment(tx, project, assignment, last_day=body.last_day, who=user, at=hub.clock.now())
     return {"assignment": ended.id, "last_day": body.last_day.isoformat()}
 
 

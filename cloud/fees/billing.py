@@ -19,7 +19,7 @@ from cloud.fees.store_billing import Row, Run
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused, Stop
-from protocols.money import Fen
+from protocols.money import Fen, yuan
 from protocols.time import business_date
 
 PAGE = 500
@@ -30,7 +30,8 @@ PAGE = 500
 class Billed:
     """What one step of a run did. `after`: the last assignment it came to, None when there are no more.
 
-    failures  {"row": object, "message": why} of those that could not be calculated; they stop nobody else (F-06)
+    failures  {"row": object, "message": why} of those that could not be calculated or whose place was taken by hand; they stop
+              nobody else (F-06)
     """
 
     after: int | None
@@ -92,6 +93,9 @@ async def bill_some(tx: Tx, batch: int, after: int, *, at: datetime, by: str, li
         rows = [row for row in rows if (row.assignment_id, row.period_from) not in made] + told.rows
         failures += told.failures
     added = await store_billing.add(tx, mine.project_id, batch, rows, at, by) if rows else 0
+    for met in await store_billing.in_the_way(tx, mine.project_id) if added < len(rows) else ():
+        zh = f"这一期已有手工应收 {yuan(met['there'])} 元，没有按标准生成（应为 {yuan(met['wanted'])} 元）"
+        failures.append({"row": f"{met['object']} {met['item']}", "message": zh})
     last = found[-1].id if len(found) == limit else None
     return Billed(last, len(found), added, tuple(failures))
 

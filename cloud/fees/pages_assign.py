@@ -121,6 +121,8 @@ async def assign(request: Request, user: Writer, standard_id: Id) -> Response:
     options = _options(form)
     if start and last and last < start:
         form.wrong("last_day", "最后一天早于第一天")
+    if "factor" in options and len(form.text("note")) < 2:
+        form.wrong("note", "和标准不一样的收费要写原因")
     if form.ok and start is not None:
         try:
             async with hub.db.tx(user.scope) as tx:
@@ -133,7 +135,7 @@ async def assign(request: Request, user: Writer, standard_id: Id) -> Response:
                     new = [
                         NewAssignment(standard_id, one.id, one.code, start, end, options=options, reason=reason) for one in rooms
                     ]
-                    await standards.assign(tx, standard_id, new, at=hub.clock.now(), by=user.number)
+                    await standards.assign(tx, standard_id, new, at=hub.clock.now(), by=user.number, who=user)
                     return RedirectResponse(f"/fees/assignments?standard={standard_id}&at=p{found.project_id}", 303)
         except NotFound:
             raise
@@ -145,7 +147,7 @@ async def assign(request: Request, user: Writer, standard_id: Id) -> Response:
 def _options(form: Form) -> dict[str, Any]:
     found: dict[str, Any] = {}
     quantity = form.decimal("quantity", places=4, least=Decimal("0.0001"))
-    factor = form.decimal("factor", places=4, least=0, most=10)
+    factor = form.decimal("factor", places=4, least=Decimal("0.0001"), most=10)
     if quantity is not None:
         found["quantity"] = f"{quantity:f}"
     if factor is not None:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from cloud.access.service import Approval, Principal, ask
+from cloud.access.service import Approval, Principal, ask, audit
+from cloud.estate import service as estate
 from cloud.fees import store, store_standards
 from cloud.fees.calculator.rules import parse_rules
 from cloud.fees.calculator.term import parse_term
+from cloud.fees.differing import check_options, exceptional
 from cloud.fees.domain_standards import Assignment, NamedTerm, NewAssignment, Standard, Version
-from cloud.fees.saying import headline
+from cloud.fees.saying import headline, words_of
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 from protocols.time import business_date
@@ -115,16 +117,27 @@ async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str
     in_force = next((one for one in reversed(before) if one.effective_from <= version.effective_from), None)
     past = version.effective_from < business_date(now)
     touched = await store.lines_since(tx, standard.id, version.effective_from) if past else (0, 0)
-    after = f"{headline(version.rules)}，{version.term.name}，自 {version.effective_from} 起"
+    was, after = _changed(in_force, version)
+    after += f"，自 {version.effective_from} 起"
     if touched[0]:
         after += f"；影响已生成的 {touched[0]} 笔应收"
     return await ask(
         tx, principal, kind=BACKDATE if past else PUBLISH, project_id=version.project_id, subject=f"version:{version_id}",
         title=f"{standard.name} 第 {version.number} 版", amount_fen=touched[1], payload={"version": version_id},
-        before=f"{headline(in_force.rules)}，{in_force.term.name}" if in_force else "（新标准）",
-        after=after, reason=version.reason, key=key,
+        before=was, after=after, reason=version.reason, key=key,
         terminal=terminal, now=now, beneficiary=f"standard:{standard.id}",
     )  # fmt: skip
+
+
+def _changed(old: Version | None, new: Version) -> tuple[str, str]:
+    """What the approver reads: the price, the term by name and code, and every choice that is not as it was; of a new one all."""
+    known = words_of(old.rules) if old else []
+    now = words_of(new.rules)
+    told = [f"{headline(one.rules)}，{one.term.name}（{one.term.code}）" for one in (old, new) if one is not None]
+    gone = [f"{what}：{how}" for what, how in known if (what, how) not in now]
+    come = [f"{what}：{how}" for what, how in now if (what, how) not in known]
+    come += [f"{what}：不再有" for what, _ in known if what not in dict(now)]
+    return "；".join([told[0], *gone]) if old else "（新标准）", "；".join([told[-1], *come])
 
 
 async def publish(tx: Tx, version_id: int, *, at: datetime, by: str) -> Version:
@@ -141,18 +154,28 @@ async def publish(tx: Tx, version_id: int, *, at: datetime, by: str) -> Version:
 
 
 async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
-    """The approvals' handler: the version is in force. Refused as `publish`."""
+    """The approvals' handler: the version is in force. Refused as `publish`, and `became_past` for one whose day went by while it
+    waited for somebody who may not decide about the past (F-04).
+    """
     version_id = approval.payload["version"]
     assert isinstance(version_id, int)
+    version = await _version(tx, version_id)
+    if approval.kind == PUBLISH and version.effective_from < business_date(now):
+        zh = f"等审批时已过了生效日 {version.effective_from}：追溯生效要由总部批，请退回后重新申请"
+        raise Refused("became_past", zh, f"version {version_id} begins in the past by now", field="effective_from")
     await publish(tx, version_id, at=now, by=principal.number)
 
 
-async def assign(tx: Tx, standard_id: int, new: Sequence[NewAssignment], *, at: datetime, by: str) -> list[int]:
-    """Charge objects by a standard (F-08), all or nothing; their ids.
+async def assign(
+    tx: Tx, standard_id: int, new: Sequence[NewAssignment], *, at: datetime, by: str, who: Principal | None = None
+) -> list[int]:
+    """Charge objects by a standard (F-08), all or nothing; their ids. `who`: the person whose doing it is, for the log.
 
-    NotFound `standard_not_found`; Refused `bad_days`; Conflict `overlap` naming object and dates of what is there.
+    NotFound `standard_not_found`, `term_not_found`, `owner_not_found`; Refused `bad_days`, `bad_option`, `no_reason` for an
+    exception without one; Conflict `overlap` naming object and dates of what is there.
     """
     standard = await get_standard(tx, standard_id)
+    await _check_new(tx, standard, new)
     seen: dict[str, list[tuple[date, date]]] = {}
     for one in new:
         end = one.to_day or date.max
@@ -166,7 +189,43 @@ async def assign(tx: Tx, standard_id: int, new: Sequence[NewAssignment], *, at: 
     met = await store_standards.covered(tx, standard.project_id, new, standard.item)
     if met is not None:
         raise _overlap(*met)
-    return await store_standards.add_assignments(tx, standard_id, new, at, by)
+    made = await store_standards.add_assignments(tx, standard_id, new, at, by)
+    if who is not None and new:
+        await _tell_assigned(tx, standard, new, who, at)
+    return made
+
+
+async def _check_new(tx: Tx, standard: Standard, new: Sequence[NewAssignment]) -> None:
+    place = await store.place(tx, standard.project_id)
+    wanted = {one.term_id for one in new if one.term_id is not None}
+    if wanted and wanted - {term.id for term in await store_standards.terms(tx, place[0] if place else 0)}:
+        raise NotFound("term_not_found", "没有这个缴费期限", f"no term among {sorted(wanted)}", field="term")
+    payers = sorted({one.payer_id for one in new if one.payer_id is not None})
+    if payers:
+        known = {one.id for one in await estate.owner_records(tx, payers) if one.project_id == standard.project_id}
+        if set(payers) - known:
+            raise NotFound("owner_not_found", "这个项目没有这位业主", f"no owner among {payers}", field="payer")
+    for one in new:
+        check_options(one.options or {})
+        if exceptional(one.options or {}) and len(one.reason.strip()) < 2:
+            raise Refused("no_reason", "和标准不一样的收费要写原因", "an exception needs a reason", field="reason")
+
+
+async def _tell_assigned(tx: Tx, standard: Standard, new: Sequence[NewAssignment], who: Principal, at: datetime) -> None:
+    """On the log; an exception or another term than the standard's is an alarm too (G-04)."""
+    first = new[0]
+    place = await store.place(tx, standard.project_id)
+    facts = {
+        "item": standard.item, "count": len(new), "objects": sorted(one.object for one in new)[:20], "from": first.from_day,
+        "to": first.to_day, "term": first.term_id, "payer": first.payer_id, "options": dict(first.options or {}),
+    }  # fmt: skip
+    await audit(
+        tx, who, "fees.assign", f"standard:{standard.id}", None, facts, first.reason, at=at, company_id=place and place[0],
+        project_id=standard.project_id,
+    )  # fmt: skip
+    if any(exceptional(one.options or {}) or one.term_id is not None for one in new):
+        told = {"project_id": standard.project_id, "kind": "charge_exception", "subject": f"standard:{standard.id}"}
+        await tx.notify("alarm", told | {"holder": who.number, "objects": facts["objects"], "options": facts["options"]})
 
 
 def _overlap(object_: str, first: date, end: date | None) -> Conflict:
@@ -175,8 +234,11 @@ def _overlap(object_: str, first: date, end: date | None) -> Conflict:
     return Conflict("overlap", zh, f"{object_} is charged from {first} to {end}", field="from_day", object=object_)
 
 
-async def end_assignment(tx: Tx, project_id: int, assignment_id: int, *, last_day: date) -> Assignment:
+async def end_assignment(
+    tx: Tx, project_id: int, assignment_id: int, *, last_day: date, who: Principal | None = None, at: datetime | None = None
+) -> Assignment:
     """The object is charged until and with `last_day`. Not before what was already charged: adjust those lines instead (T-09).
+    `who` ends it, `at`: for the log.
 
     NotFound `assignment_not_found`; Refused `charged_through`, `bad_days`.
     """
@@ -193,6 +255,13 @@ async def end_assignment(tx: Tx, project_id: int, assignment_id: int, *, last_da
         zh = f"已收到 {last} 的应收，结束日不能早于这一天；要退，请调整应收"
         raise Refused("charged_through", zh, f"charged through {last}", field="last_day")
     await store_standards.end_assignment(tx, assignment_id, end)
+    if who is not None and at is not None:
+        place = await store.place(tx, project_id)
+        before, after = {"last_day": found.to_day}, {"object": found.object, "item": found.item, "last_day": last_day}
+        await audit(
+            tx, who, "fees.end", f"assignment:{assignment_id}", before, after, "", at=at,
+            company_id=place and place[0], project_id=project_id,
+        )  # fmt: skip
     return next(iter(await store_standards.assignments(tx, project_id, ids=[assignment_id])))
 
 

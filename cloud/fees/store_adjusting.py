@@ -8,14 +8,25 @@ from datetime import date, datetime
 from cloud.shared.db import Tx
 
 
-async def adjusted_fen(tx: Tx, line: int) -> int:
-    """What adjustment lines add to a line so far."""
+async def family(tx: Tx, line: int) -> set[int]:
+    """A line and the adjustment lines that point at it, those that live."""
+    rows = await tx.fetch_all(
+        "SELECT id FROM charge_lines WHERE (id = %s OR adjusts = %s) AND status <> 'cancelled'", (line, line)
+    )
+    return {int(row["id"]) for row in rows}
+
+
+async def family_fen(tx: Tx, line: int) -> tuple[int, int]:
+    """What a line and its adjustment lines ask for together, and what of their principal was waived or discounted."""
     row = await tx.fetch_one(
-        "SELECT coalesce(sum(amount_fen), 0)::bigint AS fen FROM charge_lines WHERE adjusts = %s AND status <> 'cancelled'",
-        (line,),
+        """
+        SELECT coalesce(sum(amount_fen), 0)::bigint AS fen, coalesce(sum(discount_fen), 0)::bigint AS lessened
+        FROM charge_lines WHERE (id = %s OR adjusts = %s) AND status <> 'cancelled'
+        """,
+        (line, line),
     )
     assert row is not None
-    return int(row["fen"])
+    return int(row["fen"]), int(row["lessened"])
 
 
 async def add(tx: Tx, line: int, batch: int, amount_fen: int, formula: str, due: date, at: datetime, by: str) -> int:

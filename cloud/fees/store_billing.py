@@ -127,6 +127,20 @@ def _copied(row: Row) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+async def in_the_way(tx: Tx, project_id: int) -> Sequence[Mapping[str, Any]]:
+    """What `add` of this transaction found written by hand instead, with another amount: object, item, there and wanted (fen)."""
+    return await tx.fetch_all(
+        """
+        SELECT s.object, i.name AS item, c.amount_fen AS there, s.amount_fen AS wanted
+        FROM staged_charges s JOIN projects p ON p.id = %s JOIN fee_items i ON i.company_id = p.company_id AND i.code = s.item
+        JOIN charge_lines c ON c.project_id = p.id AND c.item_id = i.id AND c.object = s.object AND c.period_from = s.period_from
+             AND c.period_to = s.period_to AND c.status <> 'cancelled' AND c.adjusts IS NULL
+        WHERE c.assignment_id IS NULL AND c.amount_fen <> s.amount_fen ORDER BY s.object, i.name, s.period_from
+        """,
+        (project_id,),
+    )
+
+
 async def finish(tx: Tx, batch: int, failures: Sequence[Mapping[str, str]]) -> None:
     """The run is complete: what it holds is counted."""
     await tx.execute(
