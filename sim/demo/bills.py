@@ -46,10 +46,10 @@ _MONTHLY: dict[str, Any] = {
 _TERMS = (
     (
         "monthly-late",
-        "按月预收，15 日前缴，逾期每日万分之五",
+        "按月预收，逾期每日万分之五",
         {"daily_rate": _DAILY_RATE, "grace_days": 0, "grace_mode": "from_due"},
     ),
-    ("monthly", "按月预收，15 日前缴，不计违约金", None),
+    ("monthly", "按月预收，不计违约金", None),
 )
 _PERIODS = {"proration_start": "actual", "proration_end": "actual", "on_price_change": "keep", "refund_running": True}
 

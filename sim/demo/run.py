@@ -101,7 +101,13 @@ async def _counter(play: Play, code: str, seed: int) -> None:
 def _welcome(console: Console, play: Play) -> None:
     console.print(f"\n控制台：[bold]{play.stage.hub_url}[/]　（只在本机；演示的消息服务没有加密，不要给客户用）\n")
     table = Table("角色", "工号", "姓名", "打开", "口令", box=None, pad_edge=False)
-    homes = {"hq_finance": "/today", "hq_auditor": "/today", "cashier": "/desk"}
+    homes = {
+        "hq_finance": "/today",
+        "hq_auditor": "/today",
+        "sub_manager": "/approvals",
+        "project_manager": "/today",
+        "cashier": "/desk",
+    }
     for user in play.world.users:
         if user.role == "guard":
             project = next(project for project in play.world.projects if project.code == user.at)
