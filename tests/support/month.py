@@ -42,14 +42,17 @@ class Month:
     ) -> Month:
         return cls(await build(db, dsn, keys=keys, rooms=rooms, seed=seed, serial=serial), superuser, visits)
 
-    async def run(self) -> None:
+    async def run(self, through: date = LAST) -> None:
+        """To the end, and what follows on the 1st of December; or through an earlier day."""
         day = FIRST
-        while day <= LAST:
+        while day <= through:
             await self._night(day)
             if counter_day(day):
                 await self._day(day)
             await self.world.all([self._close(site, day) for site in self.world.sites])
             day += timedelta(days=1)
+        if through < LAST:
+            return
         await self._night(DECEMBER)
         await self._to_bank(DECEMBER)
         for site in self.world.sites:
