@@ -43,6 +43,7 @@ MENU = (
     MenuItem("设置", "期初余额", "/opening", "file-spreadsheet", "charge.write"),
     MenuItem("经营", "业主房产", "/owners", "users", "owner.read"),
     MenuItem("经营", "收费标准", "/fees", "tag", "standard.read"),
+    MenuItem("经营", "租赁合同", "/contracts", "file-text", "standard.read"),
     MenuItem("经营", "车道实况", "/lanes", "parking", "lane.read"),
     MenuItem("经营", "抄表", "/meters", "gauge", "meter.read"),
     MenuItem("系统", "设备与盒子", "/fleet", "router", "box.read"),
@@ -54,7 +55,7 @@ MENU = (
 _HQ = (
     ("总部", "/today /cash /approvals /recon"),
     ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /vouchers /reports"),
-    ("经营", "/owners /fees /parking /lanes /tariffs /lists /meters /tickets"),
+    ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
     ("系统", "/fleet /org /people /audit /settings"),
 )
 ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -64,7 +65,7 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
     "sub_manager": (
         ("公司", "/today /approvals /cash"),
         ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /reports"),
-        ("经营", "/owners /fees /parking /lanes /tariffs /lists /meters /tickets"),
+        ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
         ("系统", "/org /people /fleet /audit"),
     ),
     "project_manager": (
