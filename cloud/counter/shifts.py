@@ -39,11 +39,14 @@ def shift_no(shift: Shift) -> str:
 async def open_shift(tx: Tx, *, project_id: int, person: Person, terminal: str, float_fen: Fen, at: datetime) -> Shift:
     """Open a shift of one person at one terminal (C-30). Opening the same again returns the open one.
 
-    NotFound `project_not_found`; Conflict `shift_open` when the person works elsewhere, `terminal_taken` by somebody else.
+    NotFound `project_not_found`; Conflict `shift_open` when the person works elsewhere, `terminal_taken` by somebody else;
+    Refused `project_closed` (P-05).
     """
     project = await estate.get_project(tx, project_id)
     mine = await store.open_shift_of(tx, person.user_id)
     if mine is None:
+        if (await estate.project_record(tx, project_id)).status == "closed":
+            raise Refused("project_closed", f"{project.name} 已经退出，不能再收款", "the project is closed", field="project")
         book = await store_books.usable(tx, project_id, terminal)
         book = book or await store.ensure_book(tx, project_id, f"{project.code.upper()}-B", "counter")
         if book is None:

@@ -52,7 +52,7 @@ from cloud.estate.payers import (
     turn_payers,
 )
 from cloud.estate.spreadsheet import MOST_BYTES, Sheet, plain_heading, read_sheet
-from cloud.estate.tree import project_record, room_links, room_record, room_records, room_statuses
+from cloud.estate.tree import close_project, project_record, room_links, room_record, room_records, room_statuses
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 
@@ -86,6 +86,7 @@ __all__ = [
     "add_relation",
     "add_rooms",
     "cell_letters",
+    "close_project",
     "company_id",
     "contacts",
     "duplicates",

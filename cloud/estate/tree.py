@@ -208,6 +208,16 @@ async def edit_project(tx: Tx, project_id: int, version: int, changes: Mapping[s
     return before, await project_record(tx, project_id)
 
 
+async def close_project(tx: Tx, project_id: int) -> ProjectRecord:
+    """The project is over. Whoever calls has seen that nothing is open in it (P-05). Conflict `changed_since`."""
+    before = await project_record(tx, project_id)
+    if not await store_tree.set_project(tx, project_id, before.version, {"status": "closed"}):
+        raise Conflict(
+            "changed_since", "别人刚改过这个项目。看一下现在的内容，再决定", "the project was changed meanwhile", field="version"
+        )
+    return await project_record(tx, project_id)
+
+
 async def put_account(tx: Tx, project_id: int, account: BankAccount) -> int:
     """A bank account of a project by its number. Refused `bad_account`."""
     project = await project_record(tx, project_id)
