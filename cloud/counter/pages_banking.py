@@ -54,7 +54,7 @@ async def _list(request: Request, user: Principal, form: Form) -> HTMLResponse:
                 mine = row["receiver_id"] == user.user_id
                 closed = through is not None and row["day"] <= through
                 context["waiting"].append(row | {"project": project, "closed": closed, "mine": mine})
-    shell = console(user, where, "/deposit-slips") | {"form": form, "now": now}
+    shell = console(user, where, "/deposit-slips") | {"form": form, "now": now, "today": business_date(now)}
     return render(request, "counter/slips.html", status=200 if form.ok else 422, **shell | context)
 
 

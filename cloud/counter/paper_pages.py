@@ -41,6 +41,10 @@ class Pages:
         self._fit(_MARGIN, line, self._width - 2 * _MARGIN, size, bold=bold)
         self.y -= 6 * mm
 
+    def space(self, high: float = 3) -> None:
+        """Millimetres left free."""
+        self.y -= high * mm
+
     def small(self, line: str) -> None:
         """A line that must be read to the last character: small, broken where the page ends and going on further in."""
         width = self._width - 2 * _MARGIN - 4 * mm

@@ -211,6 +211,7 @@ def close_sheet(close: Close, entity: str, project: str, printed_at: datetime) -
         paper.text("签名（Ed25519，日结密钥；以下逐行照录，可用 gatehouse-hub verify --witness 核对）", 9, bold=True)
         for line in close.signed.split("\n"):
             paper.small(line)
+        paper.space()
     paper.text("关闭后不能改；晚到的记录进入第一个没关闭的日子并注明原日期。")
     paper.text("制单：______________　　复核：______________")
     return paper.done(f"日结哈希 {group(close.digest)}　链头 {group(close.hash)}　台账第 {close.seq:,} 笔", printed_at)
@@ -261,7 +262,7 @@ def deposit_slip(slip: Slip, closes: Sequence[Close], entity: str, project: str,
     facts = [
         ["存入账户", account],
         ["最晚到账", f"{due:%Y-%m-%d}（周{'一二三四五六日'[due.weekday()]}）17:00，逾期自动报总部"],
-        ["银行回单", f"{'■' if slip.photo else '□'} 已拍照上传　　回单号 {slip.bank_receipt or '__________________'}"],
+        ["银行回单", f"回单号 {slip.bank_receipt or '__________________'}　　存入日期 {slip.bank_day or '______________'}"],
     ]
     for left, right in facts:
         paper.text(f"{left}　　{right}")

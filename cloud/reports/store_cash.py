@@ -31,11 +31,13 @@ async def cash_since(tx: Tx, projects: Sequence[int], after: date) -> list[Row]:
 
 
 async def transit(tx: Tx, projects: Sequence[int]) -> list[Row]:
-    """Cash in transit by person, the oldest first."""
+    """Cash in transit by person, the oldest first; `short`: what is left of a slip that arrived with less."""
     return await tx.fetch_all(
         """
-        SELECT company_id, project_id, ref, fen, slip_id, deadline, holder, holder_name, since FROM report_transit
-        WHERE project_id = ANY(%s) ORDER BY since NULLS FIRST, ref
+        SELECT t.company_id, t.project_id, t.ref, t.fen, t.slip_id, t.deadline, t.holder, t.holder_name, t.since,
+               coalesce(s.arrived_fen, 0) > 0 AS short
+        FROM report_transit t LEFT JOIN report_slips s ON s.slip_id = t.slip_id
+        WHERE t.project_id = ANY(%s) ORDER BY t.since NULLS FIRST, t.ref
         """,
         (list(projects),),
     )
