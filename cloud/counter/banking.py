@@ -231,7 +231,7 @@ async def carry_out(tx: Tx, approval: Approval, principal: Principal, now: datet
     if "slip" not in approval.payload:
         return await handover.carry_out(tx, approval, principal, now)
     slip = await slip_of(tx, int(str(approval.payload["slip"])), lock=True)
-    if principal.user_id == slip.depositor_id or principal.user_id in await store_banking.handlers_of(tx, slip.id):
+    if ({slip.depositor_id} | await store_banking.handlers_of(tx, slip.id)) & handover.deciders(approval, principal):
         raise Refused("own_request", "自己经手的钱，差异要别人批", "whoever handled the cash does not approve its difference")
     fen = slip.arrived_fen - slip.amount_fen
     if fen != int(str(approval.payload["fen"])):

@@ -7,7 +7,7 @@ from datetime import datetime
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, audit
 from cloud.counter import store_shifts
-from cloud.counter.domain_cash import REASON_LIMIT, shared_out
+from cloud.counter.domain_cash import FLOAT_LIMIT, REASON_LIMIT, shared_out
 from cloud.counter.shifts import count_of
 from cloud.counter.store_shifts import Count, Handover
 from cloud.estate import service as estate
@@ -34,10 +34,10 @@ async def post(
 
 
 async def explain(tx: Tx, count_id: int, reason: str, who: Principal, *, key: str, at: datetime) -> Count:
-    """Say why a count differs: up to 50 yuan it is posted at once, above it waits for an approval (C-31). The same again changes
-    nothing.
+    """Say why a count differs: up to 50 yuan a person and day it is posted at once, above it waits for an approval (C-31).
 
-    NotFound; Refused `no_variance`, `no_reason`; NotAllowed `not_your_count`; Conflict `superseded`, `approval_waiting`.
+    The same again changes nothing. NotFound; Refused `no_variance`, `no_reason`; NotAllowed
+    `not_your_count`; Conflict `superseded`, `approval_waiting`.
     """
     found = await count_of(tx, count_id)
     await store_shifts.lock_drawer(tx, found.project_id, found.drawer)
@@ -52,7 +52,8 @@ async def explain(tx: Tx, count_id: int, reason: str, who: Principal, *, key: st
     if not 2 <= len(reason) <= 200:
         raise Refused("no_reason", "写一句为什么有差异", "a difference needs a reason", field="reason")
     await store_shifts.explain(tx, found, reason, (who.user_id or 0, who.number, who.name), at)
-    if abs(found.variance_fen) <= REASON_LIMIT:
+    await store_shifts.lock_drawer(tx, found.project_id, f"reasons:{found.holder}")
+    if abs(found.variance_fen) + await store_shifts.reasons_of(tx, found) <= REASON_LIMIT:
         await _post_variance(tx, found, reason, who, at)
     else:
         word = "长款" if found.variance_fen > 0 else "短款"
@@ -70,10 +71,16 @@ async def explain(tx: Tx, count_id: int, reason: str, who: Principal, *, key: st
 async def carry_out(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
     """An approved difference of a count goes to over/short. Conflict `superseded` when it was counted again meanwhile."""
     found = await _standing(tx, int(str(approval.payload["count"])))
-    if found.by_id == principal.user_id or found.holder_id == principal.user_id:
+    if {found.by_id, found.holder_id} & deciders(approval, principal):
         raise Refused("own_request", "自己的班、自己盘的差异，要别人批", "whoever held or counted the drawer does not approve it")
     if found.explained != "posted":
         await _post_variance(tx, found, approval.reason, principal, now)
+
+
+def deciders(approval: Approval, principal: Principal) -> set[int | None]:
+    """Everybody with whose authority an approval was decided, lent ones too: none of them had the cash (Y-02)."""
+    users = {one.by_user for one in approval.decisions} | {one.on_behalf_of for one in approval.decisions if one.on_behalf_of}
+    return {principal.user_id, *users}
 
 
 async def _post_variance(tx: Tx, found: Count, reason: str, who: Principal, at: datetime) -> None:
@@ -117,16 +124,29 @@ async def offer(tx: Tx, count_id: int, keep_float_fen: Fen, who: Principal, *, a
     if found.explained == "":
         raise Refused("not_explained", "账实不符，先写原因再交接", "the difference needs a reason first", field="reason")
     amount = shared_out(found.counted_fen, keep_float_fen)
+    await _float_allowed(tx, found, keep_float_fen)
     if await store_shifts.offer(tx, found, amount, keep_float_fen, (who.user_id or 0, who.number, who.name), at) is None:
         raise Conflict("already_offered", "已经在交接了", "it is being handed over")
     await tx.notify("drawers", {"project_id": found.project_id, "drawer": found.drawer})
     return await count_of(tx, count_id)
 
 
+async def _float_allowed(tx: Tx, found: Count, keep_float_fen: Fen) -> None:
+    """A float is in nobody's name and not overdue at the bank: takings do not become one. Refused `bad_float`."""
+    more = keep_float_fen - found.float_fen
+    if more <= 0:
+        return
+    await store_shifts.lock_drawer(tx, found.project_id, f"float:{found.project_id}")
+    kept = (await store_shifts.drawer(tx, found.project_id, f"float:{found.project_id}"))[0]
+    if kept + more > FLOAT_LIMIT:
+        zh = f"本项目留存的备用金已多出 {yuan(max(kept, 0))} 元，最多 {yuan(FLOAT_LIMIT)} 元；多的要交出来送存银行"
+        raise Refused("bad_float", zh, f"the project's floats would come to {kept + more} fen", field="float")
+
+
 async def confirm(tx: Tx, handover_id: int, amount_fen: Fen, float_fen: Fen, who: Principal, *, at: datetime) -> Count:
     """The receiver confirms the amount and the float with an own log-in (C-32): the cash is in transit in their name.
 
-    NotFound; Refused `own_drawer` (Y-02: whoever held or counted it), `amount_differs`; Conflict `already_decided`.
+    NotFound; Refused `own_drawer` (Y-02: whoever held or counted it), `amount_differs`, `bad_float`; Conflict `already_decided`.
     """
     found, standing = await _offered(tx, handover_id, who)
     if found.state == "confirmed" and found.receiver_id == who.user_id:
@@ -140,6 +160,7 @@ async def confirm(tx: Tx, handover_id: int, amount_fen: Fen, float_fen: Fen, who
             "the amounts are not those offered",
             field="amount",
         )
+    await _float_allowed(tx, standing, found.float_fen)
     await store_shifts.decide(tx, handover_id, "confirmed", (who.user_id or 0, who.number, who.name), at)
     change = found.float_fen - standing.float_fen
     postings = [

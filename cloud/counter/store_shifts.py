@@ -282,6 +282,19 @@ async def explained(tx: Tx, count_id: int, *, approval_id: int | None = None, en
     )
 
 
+async def reasons_of(tx: Tx, counted: Count) -> int:
+    """What the holder's other counts of the day differed by and posted for a reason alone, over and short alike (fen)."""
+    row = await tx.fetch_one(
+        """
+        SELECT coalesce(sum(abs(c.variance_fen)), 0)::bigint AS fen
+        FROM cash_counts c JOIN cash_variances v ON v.count_id = c.id AND v.approval_id IS NULL AND v.entry_id IS NOT NULL
+        WHERE c.project_id = %s AND c.holder = %s AND c.business_date = %s AND c.id <> %s
+        """,
+        (counted.project_id, counted.holder, counted.business_date, counted.id),
+    )
+    return int(row["fen"]) if row else 0
+
+
 async def offer(tx: Tx, counted: Count, amount_fen: int, float_fen: int, by: Who, at: datetime) -> int | None:
     """The hand-over's number; None when one waits or is done."""
     row = await tx.fetch_one(

@@ -37,7 +37,10 @@ class Deduction:
 async def ask_deduct(
     tx: Tx, principal: Principal, deposit_id: int, wanted: Deduction, *, key: str, terminal: str, now: datetime
 ) -> Approval:
-    """Ask to deduct (kind `deposit.deduct`). Refused `DEDUCTION_EXCEEDS_DEPOSIT`, `bad_cost`, `not_chargeable`, `bad_amount`."""
+    """Ask to deduct (kind `deposit.deduct`); the tier follows from the whole charge.
+
+    Refused `DEDUCTION_EXCEEDS_DEPOSIT`, `bad_cost`, `not_chargeable`, `bad_amount`.
+    """
     deposit = await get(tx, deposit_id)
     await _check_deduction(tx, deposit, wanted)
     payload = {
@@ -50,16 +53,29 @@ async def ask_deduct(
         project_id=deposit.project_id,
         subject=f"deposit:{deposit.id}",
         title=f"押金扣款 {deposit.no} {deposit.object} {deposit.item_name}",
-        amount_fen=wanted.amount_fen,
+        amount_fen=wanted.cost_fen,
         payload=payload,
         before=f"押金余额 {yuan(deposit.balance_fen)}",
-        after=f"押金余额 {yuan(deposit.balance_fen - wanted.amount_fen)}",
+        after=f"押金余额 {yuan(deposit.balance_fen - wanted.amount_fen)}；" + await _said(tx, deposit, wanted),
         reason=wanted.reason,
         key=key,
         terminal=terminal,
         now=now,
         beneficiary=None if deposit.payer_id is None else f"owner:{deposit.payer_id}",
     )
+
+
+async def _said(tx: Tx, deposit: Deposit, wanted: Deduction) -> str:
+    """What the approver has to know beside the balance: the whole charge, what stays due, whether there are photos (G-07)."""
+    name = (await store.items(tx, deposit.project_id, deposits=False))[wanted.item]
+    told = f"另记应收 {yuan(wanted.cost_fen)} 元（{name}）"
+    if wanted.cost_fen > wanted.amount_fen:
+        told += f"，其中 {yuan(wanted.cost_fen - wanted.amount_fen)} 元仍要业主付"
+    seen = next((one for one in await store.inspections(tx, deposit.id) if one.id == wanted.inspection_id), None)
+    if seen is None:
+        return told + "；没有验收记录"
+    signed = f"{seen.acknowledged_by} 已确认" if seen.acknowledged_by else "业主没有确认"
+    return told + f"；{seen.on_day} 验收，照片 {len(seen.photos)} 张，{signed}"
 
 
 async def _check_deduction(tx: Tx, deposit: Deposit, wanted: Deduction) -> None:

@@ -163,7 +163,7 @@ async def pay_out(
     """The money leaves: from `account` ('cash_drawer' and the shift's ref, or 'bank'), with what proves it as `reference`.
 
     The same again gives the same refund. NotFound `refund_not_found`; Refused `wrong_way`, `no_reference`, `same_person` (never
-    who approved, above the limit not who asked either); Conflict `already_paid`.
+    who approved or lent the approval, above the limit not who asked either); Conflict `already_paid`.
     """
     found = await store_refunds.by_id(tx, refund_id, lock=True) if 0 < refund_id < 2**62 else None
     if found is None:
@@ -177,7 +177,8 @@ async def pay_out(
     if len(reference.strip()) < 2:
         raise Refused("no_reference", "填银行流水号或收据凭证号", "what proves the payment is missing", field="reference")
     decided = (await access.get(tx, found.approval_id)).decisions
-    others = {one.by_user for one in decided} | ({found.requested_by} if found.amount_fen > THREE_PEOPLE_FROM else set())
+    others = {one.by_user for one in decided} | {one.on_behalf_of for one in decided}
+    others |= {found.requested_by} if found.amount_fen > THREE_PEOPLE_FROM else set()
     if principal.user_id is None or principal.user_id in others:
         raise Refused("same_person", "申请、审批、付款要由三个人分别做", "three different people request, approve and pay")
     source = f"refund-paid:{refund_id}"
