@@ -62,7 +62,8 @@ async def fetch(tx: Tx, where: Place, view: View) -> Page:
     """A page of the list; phones are masked, also in an export (O-22)."""
     ids = None
     if view.get("q"):
-        ids = [one.id for one in await store_search.rooms(tx, None, read_query(view.get("q")), _FOUND)]
+        only = where.only.id if where.only is not None else None
+        ids = await store_search.room_ids(tx, only, read_query(view.get("q")), _FOUND)
     asked = store_lists.Asked(where.ids, ids, view.get("use"), view.get("status"), view.get("payer"))
     found = await store_lists.rooms(tx, asked, view.after, view.descending, view.limit + 1)
     sums = await store_lists.totals(tx, asked)

@@ -121,7 +121,7 @@ async def _show(request: Request, user: Any, use: Cases, room_id: int, what: str
 async def _effects(tx: Tx, use: Cases, room: RoomRecord, what: str, today: date) -> list[str]:
     """What will happen, with this room's own figures."""
     whole = room.code if what == "split" else f"{room.code} 和并进来的房间"
-    found = [f"{whole}从生效日起关闭，不能再改，也不能恢复；新旧房间互相有链接。"]
+    found = [f"{whole} 从生效日起关闭，不能再改，也不能恢复；新旧房间互相有链接。"]
     if use.owed is not None:
         count, fen = await use.owed(tx, room.project_id, room.id, today)
         found.append(

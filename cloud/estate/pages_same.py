@@ -101,9 +101,10 @@ async def _merge_form(request: Request, user: Any, keep: int, form: Form) -> Res
 
 
 def _effects(kept: OwnerRecord, gone: OwnerRecord, rooms: dict[int, list[str]], cars: int) -> list[str]:
-    moved = "、".join(rooms.get(gone.id, ())[:10]) or "没有房间"
+    moved = "、".join(rooms.get(gone.id, ())[:10])
+    to = f"{kept.name}（{kept.values.number}）"
     found = [
-        f"{gone.name}（{gone.values.number}）的房间归到 {kept.name}（{kept.values.number}）：{moved}。以后的账单由后者缴。",
+        f"{moved} 归到 {to}，以后的账单由 {to} 缴。" if moved else f"{gone.name}（{gone.values.number}）没有房间要归过来。",
         f"编号 {gone.values.number} 不再用，不能恢复；打开它会指到 {kept.values.number}。",
         f"已经出的费用、收据和预存仍记在 {gone.values.number} 名下，历史不变。",
         "两份的电话合在一起，姓名和曾用名都留着；证件号码、发票资料等以保留的一份为准。",

@@ -37,6 +37,14 @@ _ROOMS = (
     ORDER BY r.project_id, length(r.code), r.code LIMIT %(limit)s
     """
 )
+_IDS = (
+    _NEARBY
+    + """
+    SELECT subject AS id FROM near WHERE kind IN ('d', 'v')
+    UNION SELECT r.id FROM near n JOIN rooms r ON r.payer_id = n.subject WHERE n.kind NOT IN ('d', 'v')
+    UNION SELECT b.room_id FROM near n JOIN room_people b ON b.owner_id = n.subject WHERE n.kind NOT IN ('d', 'v') LIMIT %(limit)s
+    """
+)
 _OWNERS = (
     _NEARBY
     + """
@@ -53,6 +61,11 @@ async def rooms(tx: Tx, project_id: int | None, query: Query, limit: int) -> lis
     """Rooms by any field of the query, in order of project and code."""
     rows = await tx.fetch_all(_ROOMS, _asked(project_id, query, limit))
     return [Found(**(row | {"plates": tuple(row["plates"])})) for row in rows]
+
+
+async def room_ids(tx: Tx, project_id: int | None, query: Query, limit: int) -> list[int]:
+    """Only their ids, in no order, closed ones too: what a list goes on to filter."""
+    return [int(row["id"]) for row in await tx.fetch_all(_IDS, _asked(project_id, query, limit))]
 
 
 async def owners(tx: Tx, project_id: int | None, query: Query, limit: int) -> list[int]:

@@ -17,7 +17,20 @@ import structlog
 from tests.bench import machine, printing
 from tests.bench.harness import Report, Row, bench, measure
 
-MODULES = ("lanes", "store", "process", "readings", "postings", "headquarters", "meters", "simulator", "promises", "bills", "later")
+MODULES = (
+    "lanes",
+    "store",
+    "process",
+    "readings",
+    "postings",
+    "headquarters",
+    "meters",
+    "simulator",
+    "promises",
+    "bills",
+    "search",
+    "later",
+)
 """In the order of DESIGN section 9; each has ROWS."""
 
 

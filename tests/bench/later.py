@@ -10,5 +10,4 @@ ROWS = (
         ("plates: frames and crops exact, time a frame, the worker's memory", "plates: accepted at the opening threshold"),
     ),
     Row("arrears", ("hub: arrears of a project, of 100,000 owners",)),
-    Row("search", ("hub: search over 100,000 owners", "hub: first row of any page at that size")),
 )
