@@ -12,19 +12,23 @@ from typing import cast
 from cloud.counter import store, store_desk
 from cloud.counter.collecting import CollectRequest
 from cloud.counter.domain import Method, Offer, Receipt
+from cloud.counter.paying_ahead import PaidAhead
 from cloud.counter.store import Shift
 from cloud.counter.store_desk import Checked, Progress
 from cloud.estate import service as estate
 from cloud.fees.service import Line
 from cloud.shared.db import Database, Tx
+from cloud.wallets import service as wallets
+from cloud.wallets.service import PURPOSES
 from protocols.errors import Refused
-from protocols.money import Fen, parse_yuan
+from protocols.money import Fen, parse_yuan, yuan
 
 WAYS: Mapping[str, tuple[str, str]] = {
     "cash": ("现金", "cash"),
     "pos": ("刷卡", "credit-card"),
     "transfer": ("转账", "building-bank"),
     "cheque": ("支票", "file-invoice"),
+    "wallet": ("预存", "wallet"),
     "mixed": ("混合", "arrows-split-2"),
 }
 """How a payer pays at the counter: word, icon. WeChat and Alipay come from the provider, never from a cashier's word."""
@@ -64,6 +68,39 @@ class Typed:
     other: str = "pos"
     other_amount: str = ""
     key: str = ""
+    keep: bool = False
+    payer: str = ""
+    ahead: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the room and its payer have with us: wallets (reference, purpose, balance), deposits in sum."""
+
+    wallets: tuple[tuple[str, str, Fen], ...] = ()
+    deposits_fen: Fen = 0
+
+    def named(self) -> list[tuple[str, Fen]]:
+        """('水费预存', 36.20) of each purpose."""
+        sums: dict[str, Fen] = {}
+        for _, purpose, fen in self.wallets:
+            sums[purpose] = sums.get(purpose, 0) + fen
+        return [(f"{PURPOSES[purpose]}预存", fen) for purpose, fen in sums.items()]
+
+    def offers(self, lines: Sequence[Line], most: Fen | None) -> tuple[Offer, ...]:
+        """As much as the wallets may pay of these lines (up to `most`): a purpose its own, the general one the rest (Q-65)."""
+        owed: dict[str, Fen] = {}
+        for line in lines:
+            owed[line.item.wallet_purpose] = owed.get(line.item.wallet_purpose, 0) + line.due_fen
+        left = sum(owed.values()) if most is None else min(most, sum(owed.values()))
+        found = []
+        for ref, purpose, balance in sorted(self.wallets, key=lambda one: one[1] == "general"):
+            fen = min(balance, left, left if purpose == "general" else owed.get(purpose, 0))
+            if fen > 0:
+                found.append(Offer("wallet", fen, ref))
+                owed[purpose] = owed.get(purpose, 0) - fen
+                left -= fen
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +111,14 @@ class Sums:
     principal_fen: Fen
     late_fee_fen: Fen
     change_fen: Fen | None
+    ahead_fen: Fen = 0
 
     @property
     def total_fen(self) -> Fen:
-        return self.principal_fen + self.late_fee_fen
+        return self.principal_fen + self.late_fee_fen + self.ahead_fen
+
+
+_NOTHING = Held()
 
 
 def due_this_month(lines: Sequence[Line], today: date) -> frozenset[int]:
@@ -86,24 +127,40 @@ def due_this_month(lines: Sequence[Line], today: date) -> frozenset[int]:
     return frozenset(line.id for line in lines if line.due_date <= end)
 
 
-def sums(lines: Sequence[Line], typed: Typed) -> Sums:
-    """Never raises: a half-typed amount has no change yet."""
+def sums(lines: Sequence[Line], typed: Typed, held: Held = _NOTHING, ahead_fen: Fen = 0) -> Sums:
+    """Never raises: a half-typed amount has no change yet. `ahead_fen`: what is paid ahead with them."""
     chosen = [line for line in lines if line.id in typed.ticked]
     late = sum(line.due_fen - line.principal_left for line in chosen if line.due_fen > 0)
     total = sum(line.due_fen for line in chosen)
+    payable = total + ahead_fen
     change: Fen | None = None
     if typed.way in ("cash", "mixed"):
         try:
-            change = sum(offer.tendered_fen for offer in offers(typed, total)) - total
+            change = sum(offer.tendered_fen for offer in offers(typed, payable, chosen, held)) - payable
         except Refused:
             change = None
-    return Sums(len(chosen), total - late, late, change)
+    return Sums(len(chosen), total - late, late, change, ahead_fen)
 
 
-def offers(typed: Typed, total: Fen) -> tuple[Offer, ...]:
+def offers(typed: Typed, total: Fen, lines: Sequence[Line] = (), held: Held = _NOTHING) -> tuple[Offer, ...]:
     """The tenders that were meant: cash left empty is exact, the rest of a mixed one is cash. Refused `bad_amount`, `bad_way`."""
     if typed.way == "cash":
         return (Offer("cash", _amount(typed.tendered, total, "tendered")),)
+    if typed.way == "wallet":
+        found = held.offers(lines, None)
+        paid = sum(one.tendered_fen for one in found)
+        if paid < total:
+            zh = f"预存只够付 {yuan(paid)} 元，还差 {yuan(total - paid)} 元；请选“混合”"
+            raise Refused("wallet_short", zh, f"wallets pay {paid} fen", field="way")
+        return found
+    if typed.way == "mixed" and typed.other == "wallet":
+        asked = _amount(typed.other_amount, 0, "other_amount")
+        found = held.offers(lines, asked or None)
+        paid = sum(one.tendered_fen for one in found)
+        if not paid or paid < asked:
+            raise Refused("wallet_short", f"预存最多能付 {yuan(paid)} 元", f"wallets pay {paid} fen", field="other_amount")
+        cash = _amount(typed.tendered, total - paid, "tendered")
+        return (*found, Offer("cash", cash)) if cash > 0 else found
     if typed.way == "mixed":
         other = _amount(typed.other_amount, 0, "other_amount")
         if other <= 0 or typed.other not in WAYS or typed.other in ("cash", "mixed"):
@@ -120,23 +177,31 @@ def _amount(text: str, empty: Fen, field: str) -> Fen:
     return parse_yuan(text, field=field) if text.strip() else empty
 
 
-def request(shift: Shift, room_id: int, typed: Typed, seen: Mapping[int, Fen]) -> CollectRequest:
-    """What the form asks for. `seen`: what the screen said each line costs; the server compares. Refused `nothing_ticked`,
-    `bad_key`."""
-    if not typed.ticked:
+def request(
+    shift: Shift, room_id: int, typed: Typed, seen: Mapping[int, Fen], ahead: Mapping[int, Fen], lines: Sequence[Line], held: Held
+) -> CollectRequest:
+    """What the form asks for. `seen`: what the screen said each line costs, `ahead` each assignment's periods; the server
+    compares. Refused `nothing_ticked`, `bad_key`.
+    """
+    wanted = tuple(PaidAhead(one, periods, ahead.get(one, 0)) for one, periods in typed.ahead if periods)
+    if not typed.ticked and not wanted:
         raise Refused("nothing_ticked", "还没有勾选要收的费用", "no line is ticked", field="line")
     if not _KEY.fullmatch(typed.key):
         raise Refused("bad_key", "这一页不完整，请重新打开这户", "the form carries no idempotency key", field="key")
     total = sum(seen.get(line, 0) for line in typed.ticked)
+    chosen = [line for line in lines if line.id in typed.ticked]
     return CollectRequest(
         project_id=shift.project_id,
         room_id=room_id,
         line_ids=tuple(sorted(typed.ticked)),
-        offers=offers(typed, total),
+        offers=offers(typed, total + sum(one.expected_fen for one in wanted), chosen, held),
         expected_total_fen=total,
         key=typed.key,
         shift_id=shift.id,
         terminal=shift.terminal,
+        keep_excess=typed.keep,
+        payer_name=typed.payer.strip(),
+        ahead=wanted,
     )
 
 
@@ -150,6 +215,14 @@ def notes(change: Fen) -> str:
     if change:
         parts.append(f"{change} 分")
     return " · ".join(parts)
+
+
+async def held_of(tx: Tx, project_id: int, room_id: int) -> Held:
+    """What is held for a room and its payer."""
+    found = await wallets.wallets_of_room(tx, project_id, room_id)
+    deposits = await wallets.deposits_of_room(tx, project_id, room_id)
+    held = tuple((f"wallet:{one.id}", one.purpose, one.balance_fen) for one in found if one.balance_fen)
+    return Held(held, sum(one.balance_fen for one in deposits))
 
 
 @dataclass(frozen=True, slots=True)

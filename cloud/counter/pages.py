@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
@@ -12,10 +13,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import desk, pages_books
+from cloud.counter import desk, pages_acts, pages_books
 from cloud.counter import service as counter
 from cloud.counter.desk import WAYS, Desk, Typed
 from cloud.estate import service as estate
+from cloud.fees import service as fees
 from cloud.fees.service import Line
 from cloud.shared.db import Tx
 from cloud.shared.pages import render
@@ -25,6 +27,7 @@ from protocols.time import business_date
 
 router = APIRouter(include_in_schema=False)
 router.include_router(pages_books.router)
+router.include_router(pages_acts.router)
 
 Cashier = Annotated[Principal, Depends(page_user("counter.collect"))]
 _TERMINAL = "gh_terminal"
@@ -41,7 +44,8 @@ async def show(
         place = await desk.desk_of(tx, _id(user))
         if place is None:
             return await _no_shift(request, tx, user)
-        context = _context(request, user, place) | {"q": q[:40]}
+        asked = await pages_acts.asked_today(tx, user, hub.clock.now())
+        context = _context(request, user, place) | {"q": q[:40], "asked": asked}
         if q.strip() and room is None:
             hits = await estate.search_rooms(tx, q, project_id=place.project.id)
             if len(hits) == 1:
@@ -96,7 +100,9 @@ async def collect(request: Request, user: Cashier) -> Response:
             place = await desk.desk_of(tx, _id(user))
             if place is None:
                 raise Refused("no_shift", "请先开班，再收款", "no open shift", field="shift")
-            wanted = desk.request(place.shift, room, typed, _seen(form))
+            lines = await counter.open_lines(tx, place.project.id, room, hub.clock.now())
+            held = await desk.held_of(tx, place.project.id, room)
+            wanted = desk.request(place.shift, room, typed, _seen(form), _seen(form, "aheadseen_"), lines, held)
             receipt = await counter.collect(tx, wanted, _person_of(user), hub.clock.now())
     except Refused as problem:
         return await _again(request, user, room, typed, problem)
@@ -115,9 +121,8 @@ async def sums(request: Request, user: Cashier) -> Response:
         place = await desk.desk_of(tx, _id(user))
         if place is None:
             raise Refused("no_shift", "请先开班，再收款", "no open shift", field="shift")
-        lines = await counter.open_lines(tx, place.project.id, _number(form, "room"), hub.clock.now())
-    found = desk.sums(lines, typed)
-    return render(request, "counter/sums.html", sums=found, notes=desk.notes, typed=typed)
+        context = await _money(tx, request, place, _number(form, "room"), typed)
+    return render(request, "counter/sums.html", notes=desk.notes, typed=typed, **context)
 
 
 @router.get("/r/{book}/{number}/{code}")
@@ -166,6 +171,7 @@ def _context(request: Request, user: Principal, place: Desk) -> dict[str, Any]:
         "print_now": False,
         "problem": None,
         "ways": WAYS,
+        "asked": [],
         "notes": desk.notes,
     }
 
@@ -179,8 +185,28 @@ async def _person(tx: Tx, request: Request, place: Desk, room: int, typed: Typed
     if typed is None:
         typed = Typed(desk.due_this_month(lines, today), key=secrets.token_hex(16))
     typed = replace(typed, ticked=typed.ticked & {line.id for line in lines})
-    total: list[Line] = [line for line in lines if line.id in typed.ticked]
-    return {"owner": owner, "lines": lines, "typed": typed, "sums": desk.sums(total, typed)}
+    return {"owner": owner, "typed": typed, **await _money(tx, request, place, room, typed, lines)}
+
+
+async def _money(
+    tx: Tx, request: Request, place: Desk, room: int, typed: Typed, lines: Sequence[Line] | None = None
+) -> dict[str, Any]:
+    """The room's lines, what is held for it, what is paid ahead and could be, and what all that comes to."""
+    now = request.app.state.hub.clock.now()
+    if lines is None:
+        lines = await counter.open_lines(tx, place.project.id, room, now)
+    held = await desk.held_of(tx, place.project.id, room)
+    paying, today = sorted(typed.ticked), business_date(now)
+    could = await fees.ahead_of_room(tx, place.project.id, room, today, paying=paying)
+    ahead = {}
+    for one in could:
+        periods = dict(typed.ahead).get(one.assignment_id, 0)
+        if periods:
+            ahead[one.assignment_id] = await fees.ahead(
+                tx, place.project.id, one.assignment_id, min(periods, 60), today, paying=paying
+            )
+    found = desk.sums(lines, typed, held, sum(one.payable_fen for one in ahead.values()))
+    return {"lines": lines, "held": held, "could": could, "ahead": ahead, "sums": found}
 
 
 def _typed(form: FormData) -> Typed:
@@ -192,15 +218,18 @@ def _typed(form: FormData) -> Typed:
         other=_text(form, "other") or "pos",
         other_amount=_text(form, "other_amount")[:20],
         key=_text(form, "key"),
+        keep=_text(form, "keep") == "1",
+        payer=_text(form, "payer")[:60],
+        ahead=tuple((one, min(periods, 60)) for one, periods in sorted(_seen(form, "ahead_").items()) if periods > 0),
     )
 
 
-def _seen(form: FormData) -> dict[int, int]:
-    """Line -> what the screen said is due, in fen."""
+def _seen(form: FormData, before: str = "seen_") -> dict[int, int]:
+    """Line -> what the screen said is due, in fen; likewise of other fields with a number in their name."""
     found = {}
     for name, value in form.items():
-        if name.startswith("seen_") and _is_id(name[5:]) and isinstance(value, str) and _is_id(value.removeprefix("-")):
-            found[int(name[5:])] = int(value)
+        if name.startswith(before) and _is_id(name[len(before) :]) and isinstance(value, str) and _is_id(value.removeprefix("-")):
+            found[int(name[len(before) :])] = int(value)
     return found
 
 

@@ -15,6 +15,17 @@
   function tick(one, on) { current = one; one.checked = on === undefined ? !one.checked : on; changed(one); }
   const shown = (name) => pay && [...pay.querySelectorAll(`[name=${name}]`)].find((one) => one.offsetParent !== null);
   function toPay() { const field = shown("other_amount") || shown("tendered") || shown("reference"); if (field) { field.focus(); field.select(); } }
+  // One period more is paid ahead of what can be (+); the server says what it costs.
+  function periods(part, by) {
+    const field = part && part.querySelector("[data-periods]");
+    if (!field) return;
+    field.value = by === 0 ? 0 : Math.min(60, Number(field.value) + by);
+    window.htmx.trigger(pay, "gh:sums");
+  }
+  document.addEventListener("click", (event) => {
+    const more = event.target.closest("[data-more]"), none = event.target.closest("[data-none]");
+    if (more || none) { periods(event.target.closest("[data-ahead]"), more ? 1 : 0); if (list) list.focus(); }
+  });
   function nextWay() {
     const at = ways.findIndex((one) => one.checked);
     ways[(at + 1) % ways.length].checked = true;
@@ -51,6 +62,8 @@
     if (/^[1-9]$/.test(key) && boxes[key - 1]) tick(boxes[key - 1]);
     else if (key === "0" && boxes.length) { const on = !boxes.every((one) => one.checked); boxes.forEach((one) => tick(one, on)); }
     else if ((key === "=" || key === ".") && current) { const text = current.closest("tr").querySelector("details"); text.open = !text.open; }
+    else if (key === "+" && pay) periods(document.querySelector("[data-ahead]"), 1);
+    else if (key === "-" && current) location.href = `/charges/lines/${current.value}`;
     else if (key === "Enter" && pay) toPay();
     else return;
     event.preventDefault();
@@ -85,7 +98,7 @@
   const problem = document.getElementById("problem");
   const first = document.querySelector("[data-first]");
   if (problem && pay) toPay();
-  else if (list && boxes.length) list.focus();
+  else if (list && pay) list.focus();
   else if (first) first.focus();
   else if (find) { find.focus(); find.select(); }
 
