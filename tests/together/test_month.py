@@ -92,6 +92,7 @@ async def test_a_wallet_that_pays_is_not_filled_by_the_same_receipt(pg, hub_db, 
             await counter.collect(tx, request, clerk.person, now)
 
 
+@pytest.mark.timeout(300)
 async def test_the_same_seed_gives_the_same_chains(pg, tmp_path, monkeypatch):
     """Everything that enters an entry comes from what people do and when; only the salts of names (Y-13) are drawn, and are given
     here. With cashiers at once the order of entries is the database's: then sums are the same, hashes are not.
