@@ -42,6 +42,7 @@ from cloud.fees import (
     pages_contracts,
     pages_facts,
     pages_fees,
+    pages_items,
     pages_lines,
     pages_standard,
 )
@@ -100,6 +101,7 @@ _ROUTERS = (
     pages_fees.router,
     pages_standard.router,
     pages_assign.router,
+    pages_items.router,
     pages_contracts.api,
     pages_contracts.router,
     pages_facts.api,

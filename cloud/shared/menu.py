@@ -73,7 +73,7 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("账务", "/arrears /charges /receipts /deposits /wallets /refunds /deposit-slips /reports"),
         ("停车", "/lanes /lists /tariffs"),
         ("能耗", "/meters"),
-        ("设置", "/fees /opening /org /people /fleet"),
+        ("设置", "/fees /contracts /opening /org /people /fleet"),
     ),
     "cashier": (("收费", "/desk /owners /shift /shifts /receipts"), ("账务", "/wallets /deposits /refunds /deposit-slips")),
     "service": (("日常", "/tickets /notices /owners"),),
