@@ -10,14 +10,16 @@ from cloud.access import service as access
 from cloud.access.service import Approval, Principal
 from cloud.counter import extras, store
 from cloud.counter.collecting import CollectRequest, take
-from cloud.counter.domain import Because, Offer
+from cloud.counter.domain import Because, Offer, tender
+from cloud.counter.domain_tender import excess
 from cloud.counter.extras import DepositTaken, TopUp
 from cloud.estate import service as estate
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
+from cloud.shared.words import TENDERS
 from protocols.errors import Refused
-from protocols.money import yuan
+from protocols.money import Fen, yuan
 from protocols.time import business_date
 
 LATE = "late_entry"
@@ -27,7 +29,8 @@ OLDEST = timedelta(days=62)
 async def ask_late_entry(tx: Tx, who: Principal, request: CollectRequest, day: date, *, reason: str, now: datetime) -> Approval:
     """Ask for a payment to be entered under the day it was taken; the amounts are those of that day.
 
-    Refused `bad_day` (not before today, or too old), `day_closed`, `no_shift`, `amount_changed`, and those of `access.ask`.
+    Refused `bad_day` (not before today, or too old), `day_closed`, `no_shift`, `amount_changed`, those of
+    `tender` and of `access.ask`.
     """
     today = business_date(now)
     if not today - OLDEST <= day < today:
@@ -44,15 +47,27 @@ async def ask_late_entry(tx: Tx, who: Principal, request: CollectRequest, day: d
     if due != request.expected_total_fen:
         zh = f"按 {day:%m-%d} 算，应收是 {yuan(due)} 元"
         raise Refused("amount_changed", zh, f"due was {due} fen", field="expected_total_fen", due_fen=due)
-    total = due + extras.due(request.top_ups, request.deposits)
+    total, paid = _told(request, due)
     room = await estate.get_room(tx, request.project_id, request.room_id) if request.room_id else None
     name = room.code if room else ""
     return await access.ask(
         tx, who, kind=LATE, project_id=request.project_id, subject=f"late:{request.key}",
         title=f"补录 {day:%Y-%m-%d} {name} 收款", amount_fen=total, payload={"day": day.isoformat(), "request": asdict(request)},
-        before="没有入账", after=f"业务日期 {day:%Y-%m-%d} 收 {yuan(total)} 元", reason=reason, key=f"{LATE}:{request.key}",
+        before="没有入账", after=f"业务日期 {day:%Y-%m-%d} {paid}", reason=reason, key=f"{LATE}:{request.key}",
         terminal=request.terminal, now=now, beneficiary=f"owner:{room.payer_id}" if room and room.payer_id else None,
     )  # fmt: skip
+
+
+def _told(request: CollectRequest, due: Fen) -> tuple[Fen, str]:
+    """What will be booked, and as the approver reads it: how much of what was due, by which tenders. Refused as `tender`."""
+    part = sum(fen for _, fen in request.chosen) if request.chosen else request.part_fen
+    booked = due if part is None else part
+    total = booked + extras.due(request.top_ups, request.deposits)
+    if request.keep_excess:
+        total += excess(total, request.offers)
+    tenders, _ = tender(total, request.offers)
+    ways = "、".join(f"{TENDERS[one.method]} {yuan(one.amount_fen)} 元" for one in tenders)
+    return total, f"收 {yuan(total)} 元（{ways}）" + (f"；应收 {yuan(due)} 元，只收 {yuan(booked)} 元" if booked != due else "")
 
 
 async def late_entry_approved(tx: Tx, approval: Approval, decider: Principal, now: datetime) -> None:

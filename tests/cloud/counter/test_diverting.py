@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,8 @@ from cloud.counter import service as counter
 from protocols.errors import Refused
 from tests.support import approvals as people
 from tests.support.cash import balance, count_shift, notes, person, takes
-from tests.support.money import EAST, NOON
+from tests.support.counter import at_counter
+from tests.support.money import EAST, NOON, bill, line
 
 
 async def hands_over(db, count: shifts.Count, keep: int, *, at=NOON) -> None:
@@ -77,6 +79,25 @@ async def test_small_shortages_of_one_day_add_up_to_one_that_needs_an_approval(h
     assert found == ["posted", "waiting"]
     async with hub.db.tx(EAST) as tx:
         assert await balance(tx, "over_short") == 3_000 and (await counter.verify(tx)).ok
+
+
+async def test_the_approver_of_a_late_entry_reads_what_will_be_booked_not_what_was_due(hub):
+    """C-13, Y-12: 303 yuan were due and paid; the cashier would enter one fen of them, or a transfer that nobody saw."""
+    desk = await at_counter(hub)
+    async with hub.db.tx(EAST) as tx:
+        lines = await bill(tx, line(101, 22_500), line(101, 7_800, item="water"))
+    wanted = desk.wanted(101, lines, 30_300)
+    one = counter.Offer("cash", 1)
+    small = replace(wanted, part_fen=1, offers=(one,))
+    by_bank = replace(wanted, key="key-0002", offers=(counter.Offer("transfer", 30_300, "BK-1"),))
+    told = []
+    for asked_for in (small, by_bank):
+        async with hub.db.tx(EAST) as tx:
+            day = NOON.date() - timedelta(days=2)
+            made = await counter.ask_late_entry(tx, desk.cashier, asked_for, day, reason="手写收据", now=NOON)
+            told.append((made.amount_fen, made.after))
+    assert told[0][0] == 1 and "现金 0.01 元" in told[0][1] and "应收 303.00 元，只收 0.01 元" in told[0][1]
+    assert told[1][0] == 30_300 and "转账 303.00 元" in told[1][1]
 
 
 async def test_whoever_held_the_drawer_decides_not_even_through_somebody_else(hub):
