@@ -101,7 +101,7 @@ async def _start(request: Request, user: Principal, form: Form) -> Response:
     async with request.app.state.hub.db.tx(user.scope) as tx:
         where = await scope_of(request, user, tx)
         latest = await opening.runs(tx, where.ids)
-    context = console(user, where, "/owners") | {"form": form, "runs": latest, "kinds": KINDS}
+    context = console(user, where, "/opening") | {"form": form, "runs": latest, "kinds": KINDS}
     return render(request, "counter/opening.html", status=200 if form.ok else 422, **context)
 
 
@@ -123,7 +123,7 @@ async def _show(request: Request, user: Principal, run_id: int, form: Form) -> R
         "per": {kind: sum(one.kind == kind for one in plan.fresh) for kind in KINDS},
     }
     return render(
-        request, "counter/opening_look.html", status=200 if form.ok else 422, **console(user, where, "/owners"), **context
+        request, "counter/opening_look.html", status=200 if form.ok else 422, **console(user, where, "/opening"), **context
     )
 
 

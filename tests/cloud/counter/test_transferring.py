@@ -265,3 +265,17 @@ async def test_the_page_says_what_it_would_do_before_it_asks_for_the_rooms_code(
     nobody = await hub_client.post("/rooms/101/transfer", data={**form, "who": "没有这个人"})
     assert nobody.status_code == 422 and "先在业主房产里登记新业主" in nobody.text
     assert (await hub_client.get("/rooms/201/transfer")).status_code == 404
+
+
+async def test_the_page_names_what_is_paid_ahead_and_offers_no_request(hub, hub_client, asker):
+    """Q-67"""
+    async with hub.db.tx(EAST) as tx:
+        lines = [one.id for one in await fees.open_lines(tx, 11, 101, NOON.date())]
+    await pay(hub, lines, 25_000)
+    await hub_client.log_in("project_manager", project=11)
+    form = {
+        "step": "look", "who": "业主102", "from_day": "2026-11-11", "arrears": "stay", "wallets": "stay", "deposits": "stay",
+        "ahead": "refund_first", "reason": "网签 7", "key": "form-0001",
+    }  # fmt: skip
+    page = await hub_client.post("/rooms/101/transfer", data=form)
+    assert "还不能过户" in page.text and "多缴 60.00 元" in page.text and "请输入房号" not in page.text
