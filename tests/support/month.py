@@ -25,7 +25,6 @@ class Month:
         self.world, self.superuser, self.visits = world, superuser, visits
         self.vault = Vault()
         self.turned: date | None = None
-        self.erased = 0
 
     @classmethod
     async def make(
@@ -188,8 +187,8 @@ class Month:
             await month_office.late_entry(world, second, owing[0], yesterday, at(day, 10))
             await month_cash.close(world, second, vault, yesterday, at(day, 10, 10))
             for one in world.sites:
-                for _, owner in one.left[:2]:
-                    self.erased += await month_office.erase(world, one, owner, at(day, 17, 55))
+                for room, owner in one.left[:2]:
+                    await month_office.erase(world, one, room, owner, at(day, 17, 55))
 
     def _simple(self, room: int, day: date) -> bool:
         """Owes something since before yesterday that nobody touched since, no credit, nothing held that would have paid it."""

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from cloud.counter import erasing, refunding, transferring
 from cloud.counter import late_entry as late_entries
-from cloud.counter import refunding, transferring
 from cloud.counter import service as counter
 from cloud.estate import owners
 from cloud.estate import service as estate
@@ -69,12 +69,12 @@ async def offset(world: World, site: Site, room: int, now: datetime) -> None:
     books.acts["deposit offset"] += 1
 
 
-async def refund_deposit(world: World, site: Site, room: int, clerk: Clerk, rng: random.Random, now: datetime) -> None:
-    """What a deposit still holds goes back, from the drawer or by transfer."""
+async def refund_deposit(world: World, site: Site, room: int, clerk: Clerk, rng: random.Random | None, now: datetime) -> None:
+    """What a deposit still holds, or a part of it, goes back from the drawer or by transfer."""
     deposit, books = deposit_of(world, room), world.books
     if deposit is None:
         return
-    fen = books.deposits[deposit] if rng.random() < 0.7 else rng.randint(1, books.deposits[deposit])
+    fen = books.deposits[deposit] if rng is None or rng.random() < 0.7 else rng.randint(1, books.deposits[deposit])
     held = books.balance(site.project, "cash_drawer", f"shift:{clerk.opened.id}") + clerk.float_fen
     cash = held > fen
     account = ("deposit:renovation", fen, f"deposit:{deposit}")
@@ -313,10 +313,27 @@ async def late_entry(world: World, site: Site, room: int, yesterday: date, now: 
     books.acts["entered late"] += 1
 
 
-async def erase(world: World, site: Site, owner: int, now: datetime) -> int:
-    """Somebody who left is erased: names and salts go, every chain still verifies (O-10). How many names the books lost."""
+async def erase(world: World, site: Site, room: int, owner: int, now: datetime) -> None:
+    """Somebody who sold pays what is open, gets the deposits back and is erased: names and salts go (O-10, N-07)."""
+    books, day, clerk = world.books, now.date(), site.clerks[0]
+    mine = [bill for bill in books.open(room, day) if bill.payer == owner]
+    due = sum(bill.owes(day) for bill in mine)
+    if due <= 0:
+        return
+    request = counter.CollectRequest(
+        site.project, room, tuple(bill.id for bill in mine), (counter.Offer("cash", due),), due, f"last-{owner:06d}",
+        clerk.opened.id, clerk.terminal,
+    )  # fmt: skip
     async with world.db.tx(site.scope) as tx:
-        await estate.erase_owner(tx, owner, by=site.manager.number, at=now)
-        gone = await ledger.erase(tx, f"owner:{owner}")
-    world.books.acts["erased"] += 1
-    return gone
+        receipt = await counter.collect(tx, request, clerk.person, now)
+    parts = spread(mine, due, day)
+    books.take(Taken(receipt.id, site.project, room, day, [("cash", due, "")], parts, shift=clerk.opened.id))
+    while deposit_of(world, room) is not None:
+        await refund_deposit(world, site, room, clerk, None, now)
+    assert receipt.payer is not None
+    async with world.db.tx(site.scope) as tx:
+        assert await erasing.erase(tx, site.manager, owner, reason="本人书面申请", now=now) > 0
+        found = await counter.receipt(tx, receipt.id)
+    assert (found.payer, found.payer_text, found.draft.total_fen) == (None, "已删除", due)
+    site.erased.append(owner)
+    books.acts["erased"] += 1

@@ -105,6 +105,7 @@ class Site:
     """room -> [(from day, owner)]."""
     left: list[tuple[int, int]] = field(default_factory=list)
     """(room, owner) of those who sold."""
+    erased: list[int] = field(default_factory=list)
     standard: int = 0
     term: int = 0
     late_first: bool = False
