@@ -88,13 +88,16 @@ def addresses(route: Route, ids: Sequence[str], company: int) -> Iterator[str]:
 
 
 def _choices(name: str, ids: Sequence[str], company: int) -> Sequence[str]:
-    known = PLACES[company]
+    known = PLACES[company] | {"run": 1 if company == 1 else FIRST_ID}
+    name = name.removesuffix("_id")
     return [str(known[name])] if name in known else ids or ["1"]
 
 
 def query_of(company: int) -> dict[str, str]:
     """What reads are usually asked with."""
-    return {name: str(value) for name, value in PLACES[company].items()} | {"at": f"p{PLACES[company]['project']}"}
+    place = PLACES[company]
+    more = {"at": f"p{place['project']}", "q": str(place["room"]), "gone": str(place["owner"] + 1)}
+    return {name: str(value) for name, value in place.items()} | more
 
 
 class Bodies:

@@ -5,7 +5,10 @@ What a later slice adds is walked the day it is mounted: nothing here names a ro
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from openpyxl import Workbook
 from starlette.routing import Mount
 
 from cloud.app import create_app
@@ -59,7 +62,7 @@ async def company(hub, number: int, who: str) -> None:
 
 
 async def collect(client, number: int) -> None:
-    """A shift and a receipt, as the counter makes them."""
+    """A shift and a receipt, as the counter makes them, and a spreadsheet that is looked at."""
     project, room = (11, 101) if number == 1 else (21, 201)
     terminal = f"窗口 {number}"
     shift = await client.post("/api/v1/counter/shifts", json={"project": project, "terminal": terminal, "float_fen": 0})
@@ -73,6 +76,15 @@ async def collect(client, number: int) -> None:
         "terminal": terminal,
     }  # fmt: skip
     assert (await client.post("/api/v1/counter/collect", json=body)).status_code == 200
+    book = Workbook()
+    for row in (["房号", "面积", "业主"], [f"9-9-{number}", "80", "贾晓满"]):
+        book.worksheets[0].append(row)
+    held = io.BytesIO()
+    book.save(held)
+    sent = await client.post(
+        "/api/v1/estate/imports", data={"project": str(project)}, files={"file": ("a.xlsx", held.getvalue())}
+    )
+    assert sent.status_code == 200, sent.text
 
 
 @pytest.fixture
