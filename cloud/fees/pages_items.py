@@ -172,7 +172,7 @@ async def _form(request: Request, user: Principal, code: str | None, form: Form,
         if name in now:
             now[name] = "yes" if now[name] else "no"
     if before is None:
-        now = {"allocation_priority": 100, "print_order": 100, "wallet_purpose": "general"} | now
+        now = {"allocation_priority": 100, "print_order": 100, "wallet_purpose": "general", "active": "yes"} | now
     context = {"code": code, "form": form, "now": now, "categories": CATEGORIES, "purposes": PURPOSES}
     status = 422 if form.errors else 200
     return render(request, "fees/item_form.html", status=status, **console(user, where, "/fees"), **context)
