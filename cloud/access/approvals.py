@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cloud.access import store as people
 from cloud.access import store_approvals as store
 from cloud.access.audit import audit
 from cloud.access.domain import Principal
@@ -124,6 +125,7 @@ async def decide(
 ) -> Approval:
     """Approve or return the step a request stands at; the last approval carries it out.
 
+    Who made the requester's account, or chose their password last, could have asked in their name: their approval is told (G-01).
     NotFound `approval_not_found`; NotAllowed `not_approver`; Refused `own_request`, `same_person`, `no_note` (returning needs a
     sentence), `approval_expired`, and whatever the handler refuses: then the request goes on waiting. Conflict
     `already_decided`, `already_approved` (the same person again).
@@ -175,6 +177,9 @@ async def _decide(
     lent = {"on_behalf_of": f"user:{authority.lender}"} if authority.lender else {}
     told = {"kind": found.kind, "subject": found.subject, "amount_fen": found.amount_fen, "role": authority.role, **lent}
     told |= {"one_terminal": True} if terminal and terminal == found.terminal else {}
+    if approve and principal.number in await people.known_to(tx, found.requester):
+        told |= {"knows_password": True}
+        await tx.notify("alarm", {"what": "approver_made_requester", "project_id": found.project_id, "approval": found.id})
     if not approve:
         await store.close(tx, found.id, "returned", now, by=by, note=note)
         action = "approval.return"

@@ -122,7 +122,7 @@ async def enable(tx: Tx, principal: Principal, user_id: int, reason: str, at: da
 async def reset_password(tx: Tx, principal: Principal, user_id: int, hashed: str, reason: str, at: datetime) -> None:
     """A new first password for somebody below the caller; their sessions end. `hashed`: of a checked password."""
     known = await _below(tx, principal, user_id)
-    await store.set_password(tx, user_id, hashed)
+    await store.set_password(tx, user_id, hashed, principal.number)
     await users.end_sessions(tx, user_id)
     await audit(tx, principal, "user.reset_password", f"user:{user_id}", None, {}, reason, at=at, **_home(known))
 

@@ -110,10 +110,10 @@ async def add_user(
     """A person of a (company, project), a company or the group; None when the number is taken, by whomever."""
     row = await tx.fetch_one(
         """
-        INSERT INTO users (company_id, project_id, number, name, phone, password_hash, created_at, created_by)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (number) DO NOTHING RETURNING id
+        INSERT INTO users (company_id, project_id, number, name, phone, password_hash, created_at, created_by, password_by)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (number) DO NOTHING RETURNING id
         """,
-        (*place, number, name, phone, password_hash, at, by),
+        (*place, number, name, phone, password_hash, at, by, by),
     )
     return None if row is None else int(row["id"])
 
@@ -153,8 +153,15 @@ async def set_status(tx: Tx, user_id: int, status: str) -> None:
     await tx.execute("UPDATE users SET status = %s WHERE id = %s", (status, user_id))
 
 
-async def set_password(tx: Tx, user_id: int, password_hash: str) -> int:
-    return await tx.execute("UPDATE users SET password_hash = %s WHERE id = %s", (password_hash, user_id))
+async def set_password(tx: Tx, user_id: int, password_hash: str, by: str) -> int:
+    """`by`: the work number of who chose it."""
+    return await tx.execute("UPDATE users SET password_hash = %s, password_by = %s WHERE id = %s", (password_hash, by, user_id))
+
+
+async def known_to(tx: Tx, user_id: int) -> frozenset[str]:
+    """The work numbers of those who made a person's account or last chose their password."""
+    row = await tx.fetch_one("SELECT created_by, password_by FROM users WHERE id = %s", (user_id,))
+    return frozenset() if row is None else frozenset({row["created_by"], row["password_by"] or ""})
 
 
 async def set_group(tx: Tx, name: str) -> None:

@@ -127,7 +127,7 @@ async def disable_user(tx: Tx, principal: Principal, user_id: int, reason: str, 
 async def change_password(tx: Tx, principal: Principal, hashed: str, at: datetime) -> None:
     """One's own; all other sessions end."""
     assert principal.user_id is not None
-    await store.set_password(tx, principal.user_id, hashed)
+    await store.set_password(tx, principal.user_id, hashed, principal.number)
     await end_sessions(tx, principal.user_id)
     await audit(tx, principal, "user.password", f"user:{principal.user_id}", None, {}, "", at=at)
 

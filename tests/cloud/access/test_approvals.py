@@ -373,3 +373,18 @@ async def test_the_scope_of_a_principal_does_not_widen_a_decision(hub, carried):
     with pytest.raises(NotAllowed) as found:
         await decide(hub, looker, one)
     assert code_of(found) == "not_approver"
+
+
+@pytest.mark.parametrize("way", ["created_by", "password_by"])
+async def test_headquarters_is_told_when_the_approver_knows_the_requesters_password(hub, carried, money_admin, listening, way):
+    """G-01: a manager makes a cashier, asks in the cashier's name and approves."""
+    one = await ask(hub, await person(hub, "c1", "cashier"))
+    money_admin.execute(f"UPDATE users SET {way} = 'm1' WHERE number = 'c1'")
+    async with listening() as heard:
+        await decide(hub, await person(hub, "m1", "project_manager"), one)
+        async with asyncio.timeout(5):
+            while (found := await heard.get())[0] != "alarm":
+                pass
+    assert (found[1]["what"], found[1]["approval"]) == ("approver_made_requester", one.id)
+    ((after,),) = money_admin.fetch("SELECT after FROM audit_log WHERE action = 'approval.approve'")
+    assert "knows_password" in str(after)
