@@ -17,7 +17,8 @@
   function toPay() { const field = shown("other_amount") || shown("tendered") || shown("reference"); if (field) { field.focus(); field.select(); } }
   // One period more is paid ahead of what can be (+); the server says what it costs.
   function periods(part, by) {
-    const field = part && part.querySelector("[data-periods]");
+    // The field stands outside the part that the server's answer replaces, so that quick presses are all counted.
+    const field = part && pay && pay.elements[`ahead_${part.dataset.ahead}`];
     if (!field) return;
     field.value = by === 0 ? 0 : Math.min(60, Number(field.value) + by);
     window.htmx.trigger(pay, "gh:sums");

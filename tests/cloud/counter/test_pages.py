@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from tests.support.money import EAST, NORTH, bill, line
+from cloud.access import service as access
+from cloud.counter import service as counter
+from cloud.fees import service as fees
+from tests.cloud.counter.test_ahead import PERCENT
+from tests.cloud.fees.test_billing import set_up
+from tests.support.approvals import person
+from tests.support.held import take, top_up
+from tests.support.money import EAST, NOON, NORTH, bill, line
 
 LATER = {"start": date(2027, 1, 1)}
 
@@ -191,3 +198,87 @@ async def test_anybody_may_check_a_paper_receipt(hub, hub_client):
         wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
         for url in (f"/r/FQ-B/1/{wrong}", f"/r/FQ-B/2/{code}", f"/r/XX/1/{code}", "/r/FQ-B/1/short"):
             assert (await owner.get(url)).status_code == 404, url
+
+
+async def filled(hub, fen: int, purpose: str = "general") -> None:
+    async with hub.db.tx(EAST) as tx:
+        await top_up(tx, fen, purpose=purpose, source=f"test:{purpose}")
+
+
+async def test_wallets_and_deposits_are_shown_and_pay(hub, hub_client):
+    """C-01, C-02: a wallet that is short says what it can pay; mixed pays the rest in cash."""
+    await ready(hub, hub_client)
+    await filled(hub, 10_000)
+    async with hub.db.tx(EAST) as tx:
+        await take(tx, 200_000)
+    page = (await hub_client.get("/desk?room=101")).text
+    assert "通用预存" in page and "100.00" in page and "押金" in page and "2,000.00" in page
+    short = await hub_client.post("/desk/collect", data=fields(page) | {"way": "wallet"})
+    assert short.status_code == 422 and "预存只够付 100.00 元，还差 203.00 元" in short.text
+    done = await hub_client.post("/desk/collect", data=fields(page) | {"way": "mixed", "other": "wallet", "tendered": ""})
+    assert done.status_code == 303
+    left = (await hub_client.get("/desk?room=101")).text
+    assert '<div class="mut xs">通用预存' not in left
+    told = (await hub_client.get(done.headers["location"])).text
+    assert "收好了 303.00 元" in told
+
+
+async def test_a_third_party_pays_and_what_is_over_is_kept(hub, hub_client):
+    """C-03, C-19"""
+    await ready(hub, hub_client)
+    form = await opened(hub_client, tendered="310", keep="1", payer="青禾咖啡")
+    done = await hub_client.post("/desk/collect", data=form)
+    page = (await hub_client.get(done.headers["location"])).text
+    assert "收好了 310.00 元" in page and "青禾咖啡" in page and "找零" not in page.split("收据 №")[0].split("收好了")[1]
+    assert '<div class="mut xs">通用预存' in (await hub_client.get("/desk?room=101")).text
+
+
+async def test_a_void_is_asked_for_on_the_receipts_page_and_seen_at_the_desk(hub, hub_client):
+    """C-11, UI.md 9: a void that waits holds nobody up; the decision shows without asking again."""
+    hub.approval_handlers = {counter.VOID: counter.void_approved, counter.MOVE: counter.move_approved}
+    await ready(hub, hub_client)
+    done = await hub_client.post("/desk/collect", data=await opened(hub_client))
+    receipt = int(re.search(r"done=(\d+)", done.headers["location"])[1])
+    page = (await hub_client.get(f"/receipts/{receipt}")).text
+    assert "作废申请" in page and "有效" in page
+    ask = (await hub_client.get(f"/desk/receipts/{receipt}/back")).text
+    form = {"csrf": hub_client.headers["x-csrf-token"], "key": re.search(r'name="key" value="(\w+)"', ask)[1]}
+    bare = await hub_client.post(f"/desk/receipts/{receipt}/void", data=form | {"reason": ""})
+    assert bare.status_code == 422
+    unknown = await hub_client.post(f"/desk/receipts/{receipt}/move", data=form | {"reason": "收错", "room": "99999"})
+    assert unknown.status_code == 422 and "没找到 99999" in unknown.text
+    assert (await hub_client.post(f"/desk/receipts/{receipt}/void", data=form | {"reason": "金额打错"})).status_code == 303
+    assert "待审批" in (await hub_client.get("/desk")).text
+    async with hub.db.tx(EAST) as tx:
+        (waiting,) = await access.listed(tx, now=NOON, state="waiting")
+    manager = await person(hub, "0301", "project_manager")
+    await access.decide(hub, manager, waiting.id, approve=True, note="", terminal="办公室", now=NOON)
+    part = (await hub_client.get("/desk/waiting")).text
+    assert "测试0301 已批准" in part and "hx-get" not in part
+    page = (await hub_client.get(f"/receipts/{receipt}")).text
+    assert "已作废" in page and "FQ-B 0000002" in page and "作废申请" not in page
+    back = (await hub_client.get(f"/receipts/{receipt + 1}")).text
+    assert "红冲" in back and "金额打错" in back and "0301 测试0301" in back
+    code = re.search(r'href="(/r/[^"]+)"', page)[1]
+    checked = (await hub_client.another().get(code)).text
+    assert "已红冲，这张不再有效" in checked and "打印次数" in checked
+
+
+async def test_periods_ahead_are_paid_with_the_form(hub, hub_client):
+    """C-05: what the screen said is compared; the offer has its own row."""
+    await ready(hub, hub_client)
+    async with hub.db.tx(EAST) as tx:
+        await set_up(tx, rules=PERCENT, rooms=(101,), start=date(2026, 12, 1))
+        (one,) = await fees.assignments(tx, 11)
+    page = (await hub_client.get("/desk?room=101")).text
+    assert "可以再预缴" in page and "满 3 期减 2%" in page
+    form = fields(page) | {f"ahead_{one.id}": "3"}
+    sums = (await hub_client.post("/desk/sums", data=form)).text
+    seen = re.search(rf'name="aheadseen_{one.id}" value="(\d+)"', sums)[1]
+    assert "已优惠" in sums
+    wrong = await hub_client.post("/desk/collect", data=form | {f"aheadseen_{one.id}": "100"})
+    assert wrong.status_code == 422 and "预缴金额已变化" in wrong.text
+    done = await hub_client.post("/desk/collect", data=form | {f"aheadseen_{one.id}": seen})
+    assert done.status_code == 303, done.text
+    receipt = int(re.search(r"done=(\d+)", done.headers["location"])[1])
+    assert "物业费预缴优惠" in (await hub_client.get(f"/receipts/{receipt}")).text
