@@ -37,7 +37,7 @@ def template() -> bytes:
         text = LABELS[key] + ("（预存写用途）" if key == "item" else "") + ("*" if key in _NEEDED else "")
         head = sheet.cell(1, column, text)
         head.font, head.fill = Font(bold=True), PatternFill("solid", fgColor="E4EFF4")
-        sheet.column_dimensions[letter].width = max(12, 2.4 * len(text))
+        sheet.column_dimensions[letter].width = max(12, 12 * len(text) // 5)
         form = "@" if key in _TEXTS else "yyyy-mm-dd" if key in _DAYS else "0.00" if key == "amount" else ""
         for row in range(2, 202) if form else ():
             sheet.cell(row, column).number_format = form
