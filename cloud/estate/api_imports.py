@@ -69,6 +69,14 @@ def imports_router(require: Guard, audit: Audit) -> APIRouter:
             at = act_of(tx, hub, user)
             return _look(await importing.look(tx, at.keys, run, at.today))
 
+    _steps(router, writer, audit)
+    return router
+
+
+def _steps(router: APIRouter, writer: Any, audit: Audit) -> None:
+    """From the dry run to the commit."""
+    User = Annotated[Any, writer]
+
     @router.post("/{run}/columns")
     async def columns(run: Id, body: ColumnsInput, request: Request, user: User) -> dict[str, Any]:
         """Which column is what; the dry run with that."""
@@ -102,8 +110,6 @@ def imports_router(require: Guard, audit: Audit) -> APIRouter:
         async with hub.db.tx(user.scope) as tx:
             await importing.drop(tx, run, hub.clock.now())
             return _run(await importing.get_run(tx, run))
-
-    return router
 
 
 def _run(run: importing.Run) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def owners_router(require: Guard, use: Cases) -> APIRouter:
     """/api/v1/estate/owners and /api/v1/estate/projects/{project}."""
     router = APIRouter(prefix="/api/v1/estate", tags=["estate"])
     _records(router, require, use)
+    _changes(router, require, use)
     _cars(router, require, use)
     _same(router, require, use)
     _projects(router, require, use)
@@ -72,6 +73,10 @@ def _records(router: APIRouter, require: Guard, use: Cases) -> None:
         """Phones in full, for those who keep them."""
         async with request.app.state.hub.db.tx(user.scope) as tx:
             return contacts_out(await owners.owner_record(tx, owner))
+
+
+def _changes(router: APIRouter, require: Guard, use: Cases) -> None:
+    writer = Depends(require("owner.write"))
 
     @router.post("/owners")
     async def add(body: NewOwner, request: Request, user: Annotated[Any, writer]) -> dict[str, Any]:

@@ -60,6 +60,11 @@ def same_pages(page_user: Guard, use: Cases) -> APIRouter:
             form.wrong("" if problem.field == "owner" else problem.field or "", problem.zh)
         return await _merge_form(request, user, owner, form)
 
+    _add_cars(router, writer, use)
+    return router
+
+
+def _add_cars(router: APIRouter, writer: Any, use: Cases) -> None:
     @router.get("/owners/{owner:int}/cars")
     async def cars(request: Request, owner: int, user: Annotated[Any, writer]) -> Response:
         return await _cars(request, user, owner, Form())
@@ -82,8 +87,6 @@ def same_pages(page_user: Guard, use: Cases) -> APIRouter:
         except Refused as problem:
             form.refuse(problem)
         return RedirectResponse(f"/owners/{owner}/cars", 303) if form.ok else await _cars(request, user, owner, form)
-
-    return router
 
 
 async def _merge_form(request: Request, user: Any, keep: int, form: Form) -> Response:

@@ -79,7 +79,8 @@ async def test_only_a_manager_changes_a_site(money_db, hub_client, role):
     """1.1"""
     await _register(money_db)
     await hub_client.log_in(role, project=11)
-    for method, path in (("PUT", "/api/v1/parking/sites/11"), ("POST", "/api/v1/parking/passes"), ("POST", "/api/v1/parking/guards")):
+    writes = (("PUT", "/api/v1/parking/sites/11"), ("POST", "/api/v1/parking/passes"), ("POST", "/api/v1/parking/guards"))
+    for method, path in writes:
         assert (await hub_client.request(method, path, json=SITE)).status_code == 403
 
 
