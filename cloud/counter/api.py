@@ -63,6 +63,14 @@ class DepositInput(_Input):
     condition: str = Field(default="", max_length=120, pattern=_TEXT)
 
 
+class AheadInput(_Input):
+    """Periods paid ahead of one of the room's assignments, and what they cost after the offer (C-05)."""
+
+    assignment: int = Field(gt=0, lt=2**31)
+    periods: int = Field(gt=0, le=60)
+    expected_fen: int
+
+
 class CollectInput(_Input):
     """Either `tender` and `tendered_fen` (with `reference`) or a list of `tenders`. A wallet's reference is 'wallet:5'."""
 
@@ -78,6 +86,7 @@ class CollectInput(_Input):
     chosen: list[ChosenInput] = Field(default=[], max_length=200)
     top_ups: list[TopUpInput] = Field(default=[], max_length=6)
     deposits: list[DepositInput] = Field(default=[], max_length=6)
+    ahead: list[AheadInput] = Field(default=[], max_length=6)
     keep_excess: bool = False
     payer_name: str = Field(default="", max_length=60, pattern=_TEXT)
     key: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
@@ -112,6 +121,7 @@ class CollectInput(_Input):
             deposits=tuple(counter.DepositTaken(one.item, one.amount_fen, one.purpose, one.condition) for one in self.deposits),
             keep_excess=self.keep_excess,
             payer_name=self.payer_name,
+            ahead=tuple(counter.PaidAhead(one.assignment, one.periods, one.expected_fen) for one in self.ahead),
         )
 
 

@@ -13,6 +13,7 @@ from cloud.counter.domain_cash import deadline, last_due, older, working_days
 from cloud.counter.extras import DepositTaken, TopUp
 from cloud.counter.late_entry import LATE, ask_late_entry, late_entry_approved
 from cloud.counter.opening import OPENING, opening_approved
+from cloud.counter.paying_ahead import PaidAhead
 from cloud.counter.posting import post_lane_cash, post_order_paid, suspend_lane_cash
 from cloud.counter.printing import print_receipt, receipt
 from cloud.counter.proof import counts, verify
@@ -33,6 +34,7 @@ __all__ = [
     "TRANSFER",
     "VOID",
     "DepositTaken",
+    "PaidAhead",
     "TopUp",
     "ask_move",
     "ask_void",

@@ -34,6 +34,11 @@
     toPay();
   }
   document.addEventListener("change", mark);
+  // An empty field means exactly what is due: it shows the sum as it is now.
+  document.body.addEventListener("htmx:afterSettle", () => {
+    const due = document.querySelector("#due .v"), cash = document.getElementById("tendered");
+    if (due && cash) cash.placeholder = due.textContent.replace("¥", "").trim();
+  });
   mark();
 
   document.addEventListener("keydown", (event) => {

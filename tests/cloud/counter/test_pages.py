@@ -242,7 +242,7 @@ async def test_a_void_is_asked_for_on_the_receipts_page_and_seen_at_the_desk(hub
     page = (await hub_client.get(f"/receipts/{receipt}")).text
     assert "作废申请" in page and "有效" in page
     ask = (await hub_client.get(f"/desk/receipts/{receipt}/back")).text
-    form = {"csrf": hub_client.headers["x-csrf-token"], "key": re.search(r'name="key" value="(\w+)"', ask)[1]}
+    form = {"csrf": hub_client.headers["x-csrf-token"], "key": re.search(r'name="key" value="([^"]+)"', ask)[1]}
     bare = await hub_client.post(f"/desk/receipts/{receipt}/void", data=form | {"reason": ""})
     assert bare.status_code == 422
     unknown = await hub_client.post(f"/desk/receipts/{receipt}/move", data=form | {"reason": "收错", "room": "99999"})
