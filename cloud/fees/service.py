@@ -23,9 +23,9 @@ from cloud.fees.billing import (
 )
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
-from cloud.fees.handing_over import Divided, divide, hand_over, handover_faults, touched_lines
 from cloud.fees.facts import record as add_facts
 from cloud.fees.facts import spread
+from cloud.fees.handing_over import Divided, divide, hand_over, handover_faults, touched_lines
 from cloud.fees.refunding import adjusted, discounts_of, fall_away, take_back
 from cloud.fees.running import DRAFT as DRAFT_JOB
 from cloud.fees.running import PUBLISH as PUBLISH_JOB
