@@ -141,9 +141,10 @@ async def test_a_sample_takes_no_number(money_db, paper):
 
 async def test_the_companys_form_decides(money_db, money_admin):
     """C-09: template as data; unknown paper refused."""
+    form = '{"paper": "thermal80", "title": "缴费收据", "foot": "服务电话 021-0000-0000"}'
     money_admin.execute(
         "INSERT INTO setting_versions (company_id, name, version, value, reason, set_at, set_by)"
-        """ VALUES (1, 'receipt.template', 1, '{"paper": "thermal80", "title": "缴费收据", "foot": "服务电话 021-0000-0000"}', '换打印机', now(), '0001')"""
+        f" VALUES (1, 'receipt.template', 1, '{form}', '换打印机', now(), '0001')"
     )
     async with money_db.tx(EAST) as tx:
         lines = await bill(tx, line(101, 22_500))
