@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from cloud.estate import service as estate
 from cloud.fees import billing, store, store_billing, store_standards
 from cloud.shared import jobs
-from cloud.shared.db import Tx
+from cloud.shared.db import Database, Scope, Tx
 from cloud.shared.hub import Hub
 from protocols.errors import NotFound
 
@@ -57,21 +58,49 @@ async def draft_runner(hub: Hub, job: jobs.Job, progress: jobs.Progress) -> dict
     async with hub.db.tx(job.scope) as tx:
         batch = await _batch(tx, job, hub.clock.now())
         total = await store_standards.count_assignments(tx, job.project_id)
-    after: int | None = 0
     done, failures = 0, list[Mapping[str, str]]()
-    while after is not None:
-        async with hub.db.tx(job.scope) as tx:
-            step = await billing.bill_some(tx, batch, after, at=hub.clock.now(), by=job.by)
-        after, done = step.after, done + step.assignments
-        failures += step.failures
+
+    async def told(step: billing.Billed) -> bool:
+        nonlocal done
+        done += step.assignments
+        failures.extend(step.failures)
         for one in step.failures:
             progress.failed(one["row"], one["message"])
         await progress.step(done, max(total, done))
-        if progress.stopped():
-            break
+        return not progress.stopped()
+
+    await bill_all(hub.db, job.scope, batch, at=hub.clock.now(), by=job.by, told=told)
     async with hub.db.tx(job.scope) as tx:
         run = await billing.finish_run(tx, batch, failures, at=hub.clock.now(), by=job.by)
     return {"batch": batch, "lines": run.lines, "amount_fen": run.amount_fen, "url": f"/charges/{batch}", "label": "看这批应收"}
+
+
+async def bill_all(
+    db: Database, scope: Scope, batch: int, *, at: datetime, by: str, told: Callable[[billing.Billed], Awaitable[bool]]
+) -> None:
+    """Draft all pages of a run, two at a time: one is calculated while the database stores the other.
+
+    told  hears of each step; False ends the run early, with what is done kept
+    """
+    async with db.tx(scope) as tx:
+        pages = iter(await store_standards.pages(tx, (await billing.run(tx, batch)).project_id, billing.PAGE))
+    go_on = True
+
+    async def lane() -> None:
+        nonlocal go_on
+        for after in pages:
+            async with db.tx(scope) as tx:
+                step = await billing.bill_some(tx, batch, after, at=at, by=by)
+            go_on = await told(step) and go_on
+            if not go_on:
+                return
+
+    try:
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(lane())
+            lanes.create_task(lane())
+    except ExceptionGroup as both:
+        raise both.exceptions[0] from None
 
 
 async def _batch(tx: Tx, job: jobs.Job, now: datetime) -> int:

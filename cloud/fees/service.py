@@ -29,7 +29,7 @@ from cloud.fees.handing_over import Divided, divide, hand_over, handover_faults,
 from cloud.fees.refunding import adjusted, discounts_of, fall_away, take_back
 from cloud.fees.running import DRAFT as DRAFT_JOB
 from cloud.fees.running import PUBLISH as PUBLISH_JOB
-from cloud.fees.running import draft_runner, start_billing, start_publishing
+from cloud.fees.running import bill_all, draft_runner, start_billing, start_publishing
 from cloud.fees.settling import (
     discount,
     dispute,
@@ -106,6 +106,7 @@ __all__ = [
     "ask_waiver",
     "assign",
     "assignments",
+    "bill_all",
     "bill_some",
     "billing_faults",
     "discount",

@@ -190,6 +190,18 @@ async def assignments(
     return [Assignment(**row) for row in rows]
 
 
+async def pages(tx: Tx, project_id: int, size: int) -> list[int]:
+    """The ids after which each page of so many assignments begins."""
+    rows = await tx.fetch_all(
+        """
+        SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM fee_assignments WHERE project_id = %s) a
+        WHERE n %% %s = 0 ORDER BY id
+        """,
+        (project_id, size),
+    )
+    return [0, *(row["id"] for row in rows)]
+
+
 async def count_assignments(tx: Tx, project_id: int) -> int:
     row = await tx.fetch_one("SELECT count(*) AS n FROM fee_assignments WHERE project_id = %s", (project_id,))
     assert row is not None

@@ -33,6 +33,7 @@ MENU = (
     MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
     MenuItem("账务", "审批", "/approvals", "checks", "approval.read"),
     MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),
+    MenuItem("账务", "票据本", "/books", "book-2", "book.read"),
     MenuItem("账务", "交班日结", "/shifts", "user-check", "shift.read"),
     MenuItem("收费", "本班", "/shift", "calculator", "shift.run"),
     MenuItem("账务", "缴款", "/deposit-slips", "building-bank", "slip.read"),
@@ -54,7 +55,7 @@ MENU = (
 
 _HQ = (
     ("总部", "/today /cash /approvals /recon"),
-    ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /vouchers /reports"),
+    ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /vouchers /reports"),
     ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
     ("系统", "/fleet /org /people /audit /settings"),
 )
@@ -64,18 +65,21 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
     "hq_admin": (("系统", "/org /people /settings /audit /fleet"), *_HQ[:3]),
     "sub_manager": (
         ("公司", "/today /approvals /cash"),
-        ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /reports"),
+        ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /reports"),
         ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
         ("系统", "/org /people /fleet /audit"),
     ),
     "project_manager": (
         ("日常", "/home /today /owners /tickets /approvals /shifts"),
-        ("账务", "/arrears /charges /receipts /deposits /wallets /refunds /deposit-slips /reports"),
+        ("账务", "/arrears /charges /receipts /deposits /wallets /refunds /deposit-slips /books /reports"),
         ("停车", "/lanes /lists /tariffs"),
         ("能耗", "/meters"),
         ("设置", "/fees /contracts /opening /org /people /fleet"),
     ),
-    "cashier": (("收费", "/desk /owners /shift /shifts /receipts"), ("账务", "/wallets /deposits /refunds /deposit-slips")),
+    "cashier": (
+        ("收费", "/desk /owners /shift /shifts /receipts"),
+        ("账务", "/wallets /deposits /refunds /deposit-slips /books"),
+    ),
     "service": (("日常", "/tickets /notices /owners"),),
     "guard": (("岗亭", "/lanes /shift"),),
     "technician": (("现场", "/lanes /fleet /meters"),),

@@ -57,6 +57,7 @@ MATRIX = {
     "project.write": {FINANCE},
     "owner.identity": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
     "owner.export": {FINANCE, AUDITOR, SUB, MANAGER},
+    "owner.erase": {MANAGER},
     "item.write": {FINANCE},
     "standard.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
     "standard.write": {MANAGER},

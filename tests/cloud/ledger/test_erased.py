@@ -10,6 +10,7 @@ from tests.support.money import BOTH, EAST, NOON, NORTH, bill, cashier, line, re
 
 
 async def test_an_erased_owner_leaves_books_that_prove(money_db, money_admin):
+    money_admin.execute("UPDATE rooms SET payer_id = NULL WHERE id = 103")
     async with money_db.tx(EAST) as tx:
         opened = await shift(tx)
         ids = []
