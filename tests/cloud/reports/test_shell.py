@@ -40,7 +40,8 @@ async def test_a_menu_shows_what_the_role_may_read_and_every_entry_opens(hub_cli
     assert home == HOMES[role] if HOMES[role] in mine else home in mine
     for item in MENU:
         page = await hub_client.get(item.url)
-        assert page.status_code == (200 if item.url in mine else 403), item.url
+        hidden = 404 if item.url == "/cash" else 403  # what headquarters watches is not there for others (UI.md 4)
+        assert page.status_code == (200 if item.url in mine else hidden), item.url
         if page.status_code == 200 and 'aria-label="主菜单"' in page.text:
             menu = page.text.split('aria-label="主菜单"')[1].split("</nav>")[0]
             listed = re.findall(r'<a href="(/[\w-]+)"', menu)
