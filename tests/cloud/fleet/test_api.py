@@ -84,9 +84,10 @@ async def test_a_box_grows_late_and_then_silent(hub: Hub, hub_client: HubClient,
         assert await watch.check_silence() == []
         clock.time = now + timedelta(minutes=11)
         assert await watch.check_silence() == [BOX]
+        alarms = 0
         async with asyncio.timeout(10):
-            alarms = [topic for topic in [(await told.get())[0] for _ in range(5)] if topic == "alarm"]
-    assert len(alarms) == 2
+            while alarms < 2:
+                alarms += (await told.get())[0] == "alarm"
 
 
 async def test_a_box_that_holds_another_chain_head_is_an_alarm(hub: Hub, hub_client: HubClient) -> None:
