@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cloud.reports import service as reports
 from cloud.shared.db import Database, Scope
+from cloud.shared.places import look
 from protocols.time import SHANGHAI, business_date
 from tests.bench.harness import Bench, Bound, Figure, Row, median
 from tests.support.hub import Admin
@@ -79,7 +80,7 @@ async def _look(dsn: str, projects: int, receipts: int, times: int) -> list[floa
     for _ in range(times + 1):
         began = time.perf_counter()
         async with db.tx(scope) as tx:
-            where = await reports.look(tx, None)
+            where = await look(tx, None)
             money = await reports.money(tx, where, business_date(now), now)
         took.append((time.perf_counter() - began) * 1_000)
     await db.close()

@@ -49,7 +49,7 @@ async def script(connection: psycopg.Connection, receipts: Sequence[tuple[Receip
         with contextlib.suppress(_Heard):
             await posting.book(
                 cast(Tx, heard), draft, source=TOKEN, cash_ref=f"shift:{draft.shift_id}", credits=credits, receipt_book=book,
-                fingerprint="0" * 64, payer=(payer, receipt.payer or ""),
+                fingerprint="0" * 64, payer=(f"owner:{payer}", receipt.payer or ""),
             )  # fmt: skip
         call = psycopg.ClientCursor(connection).mogrify(cast(LiteralString, heard.call[0]), heard.call[1])
         scope = Scope(frozenset({1}), frozenset({draft.project_id}))
