@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -64,7 +65,7 @@ async def make(request: Request, user: Depositor) -> Response:
     hub = request.app.state.hub
     form = Form(await request.form())
     project, account = form.number("project", need=True), form.number("account", need=True)
-    days = [one for one in (Form({"d": text}).day("d") for text in form.many("day")) if one is not None]
+    days = _days(form)
     if form.ok and project is not None and account is not None:
         try:
             async with hub.db.tx(user.scope) as tx:
@@ -81,7 +82,7 @@ async def pass_on(request: Request, user: Depositor) -> Response:
     hub = request.app.state.hub
     form = Form(await request.form())
     project = form.number("project", need=True)
-    days = [one for one in (Form({"d": text}).day("d") for text in form.many("day")) if one is not None]
+    days = _days(form)
     if form.ok and project is not None:
         try:
             async with hub.db.tx(user.scope) as tx:
@@ -90,6 +91,11 @@ async def pass_on(request: Request, user: Depositor) -> Response:
         except Refused as problem:
             form.refuse(problem)
     return await _list(request, user, form)
+
+
+def _days(form: Form) -> list[date]:
+    """The ticked days."""
+    return [one for one in (Form({"d": text}).day("d") for text in form.many("day")) if one is not None]
 
 
 @router.post("/deposit-slips/passes/{pass_id}")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from cloud.fees import store, store_ahead, store_billing, store_standards
-from cloud.fees.billing import _given as given_of
-from cloud.fees.billing import _rows as rows_of
-from cloud.fees.billing import publish_run
+from cloud.fees.billing import given_of, publish_run, rows_of
 from cloud.fees.calculator.discounts import Offer, Prepaid, prepay
 from cloud.fees.calculator.planning import Draft
 from cloud.fees.calculator.rules import Recurring

@@ -48,7 +48,7 @@ async def preview(tx: Tx, project_id: int, assignment_ids: Sequence[int], throug
     found = await store_standards.assignments(tx, project_id, ids=list(assignment_ids))
     if not found or len(found) != len(set(assignment_ids)):
         raise NotFound("assignment_not_found", "没有这条收费设置", "no such assignment", field="assignment")
-    return [draft for _, one in await _given(tx, project_id, found) for draft in one.drafts(through)]
+    return [draft for _, one in await given_of(tx, project_id, found) for draft in one.drafts(through)]
 
 
 async def preview_version(tx: Tx, project_id: int, version_id: int, assignment_ids: Sequence[int], through: date) -> list[Draft]:
@@ -57,7 +57,7 @@ async def preview_version(tx: Tx, project_id: int, version_id: int, assignment_i
     if version is None or version.project_id != project_id:
         raise NotFound("version_not_found", "没有这个版本", f"no version {version_id}", field="version")
     found = await store_standards.assignments(tx, project_id, ids=list(assignment_ids))
-    given = await _given(tx, project_id, found, extra=version)
+    given = await given_of(tx, project_id, found, extra=version)
     return [draft for _, one in given for draft in one.drafts(through)]
 
 
@@ -79,12 +79,12 @@ async def bill_some(tx: Tx, batch: int, after: int, *, at: datetime, by: str, li
     found = await store_standards.assignments(tx, mine.project_id, after=after, limit=limit)
     rows: list[Row] = []
     failures: list[Mapping[str, str]] = []
-    given = await _given(tx, mine.project_id, found, open_only=True)
+    given = await given_of(tx, mine.project_id, found, open_only=True)
     for assignment, one in given:
         if facts.by_facts(one):
             continue
         try:
-            rows += _rows(assignment, one, mine.through)
+            rows += rows_of(assignment, one, mine.through)
         except Refused as problem:
             failures.append({"row": f"{assignment.object} {assignment.item}", "message": problem.zh})
     told = await facts.bill(tx, given, mine.through)
@@ -116,7 +116,7 @@ async def _parts_of_others(tx: Tx, run: Run, at: datetime | None, by: str) -> li
     found = await store_standards.assignments(tx, run.project_id, method="percentage")
     if not found:
         return []
-    given = [(one, case) for one, case in await _given(tx, run.project_id, found, open_only=True) if facts.by_facts(case)]
+    given = [(one, case) for one, case in await given_of(tx, run.project_id, found, open_only=True) if facts.by_facts(case)]
     told = await facts.percentages(tx, run.project_id, run.batch, given)
     if told.rows:
         await store_billing.add(tx, run.project_id, run.batch, told.rows, at or run.at, by or run.by)
@@ -189,8 +189,8 @@ async def explain_again(tx: Tx, project_id: int, line_id: int) -> Draft | None:
     if how not in ("plan", "facts"):
         return None
     versions = {one.id: one for one in await store_standards.versions(tx, project_id)}
-    place = await store.place(tx, project_id)
-    terms = {one.id: one for one in await store_standards.terms(tx, place[0] if place else 0)}
+    company_id = (await estate.get_project(tx, project_id)).company_id
+    terms = {one.id: one for one in await store_standards.terms(tx, company_id)}
     if how == "facts":
         found = await facts.explain(tx, kept, versions, terms)
     else:
@@ -202,7 +202,8 @@ async def explain_again(tx: Tx, project_id: int, line_id: int) -> Draft | None:
     return found
 
 
-def _rows(assignment: Assignment, one: Given, through: date) -> list[Row]:
+def rows_of(assignment: Assignment, one: Given, through: date) -> list[Row]:
+    """The lines of an assignment through a day as they are stored; free time makes none. Refused by the calculator."""
     inputs = json.dumps(cases.to_inputs(one, through), ensure_ascii=False)
     by_number = {f"{version.number}": version for version in one.versions}
     rows = []
@@ -232,20 +233,21 @@ def _rows(assignment: Assignment, one: Given, through: date) -> list[Row]:
     return [row for row in rows if row.amount_fen]
 
 
-async def _given(
+async def given_of(
     tx: Tx, project_id: int, found: Sequence[Assignment], *, extra: Version | None = None, open_only: bool = False
 ) -> list[tuple[Assignment, Given]]:
-    """Assignments with all their lines are calculated from. `extra`: a version to be tried as if it were published."""
-    place = await store.place(tx, project_id)
-    if place is None:
-        raise NotFound("project_not_found", "没有这个项目", f"no project {project_id}", field="project")
+    """Assignments with all their lines are calculated from. `extra`: a version to be tried as if it were published.
+
+    NotFound `project_not_found`.
+    """
+    company_id = (await estate.get_project(tx, project_id)).company_id
     versions: dict[int, list[Version]] = {}
     for version in await store_standards.versions(tx, project_id, published=True):
         versions.setdefault(version.standard_id, []).append(version)
     if extra is not None:
         kept = [one for one in versions.get(extra.standard_id, []) if one.effective_from != extra.effective_from]
         versions[extra.standard_id] = sorted([*kept, extra], key=lambda one: one.effective_from)
-    terms = {one.id: one for one in await store_standards.terms(tx, place[0])}
+    terms = {one.id: one for one in await store_standards.terms(tx, company_id)}
     rooms_of = sorted({one.room_id for one in found if one.room_id is not None})
     rooms = {room.id: room for room in await estate.room_records(tx, project_id, rooms_of)} if rooms_of else {}
     statuses = await estate.room_statuses(tx, rooms_of)

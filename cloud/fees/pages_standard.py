@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from cloud.access.service import Principal, page_user
 from cloud.estate import service as estate
-from cloud.fees import catalogue, standards, store, store_setup
+from cloud.fees import catalogue, standards, store_setup
 from cloud.fees.calculator.term import parse_term
 from cloud.fees.choices import METHODS
 from cloud.fees.domain_standards import NamedTerm
@@ -110,9 +110,8 @@ async def _save(
                 assert new is not None
                 standard_id = await _standard(tx, new, now, user.number)
             found = await standards.get_standard(tx, standard_id)
-            place = await store.place(tx, found.project_id)
-            assert place is not None
-            term = await _term(tx, place[0], form, (now, user.number))
+            company_id = (await estate.get_project(tx, found.project_id)).company_id
+            term = await _term(tx, company_id, form, (now, user.number))
             if term is None:
                 raise Refused("no_term", "选一个缴费期限", "a term is needed", field="term")
             document = rules.model_dump(mode="json", exclude_none=True)

@@ -89,8 +89,8 @@ async def draft_version(
     NotFound `standard_not_found`, `term_not_found`; Refused for rules that leave something open (Q-09), `no_reason`.
     """
     found = await get_standard(tx, standard_id)
-    place = await store.place(tx, found.project_id)
-    if place is None or all(term.id != term_id for term in await store_standards.terms(tx, place[0])):
+    company_id = (await estate.get_project(tx, found.project_id)).company_id
+    if all(term.id != term_id for term in await store_standards.terms(tx, company_id)):
         raise NotFound("term_not_found", "没有这个缴费期限", f"no term {term_id}", field="term")
     if len(reason.strip()) < 2:
         raise Refused("no_reason", "写一句为什么定这个价", "a version needs a reason", field="reason")
@@ -196,9 +196,9 @@ async def assign(
 
 
 async def _check_new(tx: Tx, standard: Standard, new: Sequence[NewAssignment]) -> None:
-    place = await store.place(tx, standard.project_id)
+    company_id = (await estate.get_project(tx, standard.project_id)).company_id
     wanted = {one.term_id for one in new if one.term_id is not None}
-    if wanted and wanted - {term.id for term in await store_standards.terms(tx, place[0] if place else 0)}:
+    if wanted and wanted - {term.id for term in await store_standards.terms(tx, company_id)}:
         raise NotFound("term_not_found", "没有这个缴费期限", f"no term among {sorted(wanted)}", field="term")
     payers = sorted({one.payer_id for one in new if one.payer_id is not None})
     if payers:
@@ -214,13 +214,13 @@ async def _check_new(tx: Tx, standard: Standard, new: Sequence[NewAssignment]) -
 async def _tell_assigned(tx: Tx, standard: Standard, new: Sequence[NewAssignment], who: Principal, at: datetime) -> None:
     """On the log; an exception or another term than the standard's is an alarm too (G-04)."""
     first = new[0]
-    place = await store.place(tx, standard.project_id)
+    company_id = (await estate.get_project(tx, standard.project_id)).company_id
     facts = {
         "item": standard.item, "count": len(new), "objects": sorted(one.object for one in new)[:20], "from": first.from_day,
         "to": first.to_day, "term": first.term_id, "payer": first.payer_id, "options": dict(first.options or {}),
     }  # fmt: skip
     await audit(
-        tx, who, "fees.assign", f"standard:{standard.id}", None, facts, first.reason, at=at, company_id=place and place[0],
+        tx, who, "fees.assign", f"standard:{standard.id}", None, facts, first.reason, at=at, company_id=company_id,
         project_id=standard.project_id,
     )  # fmt: skip
     if any(exceptional(one.options or {}) or one.term_id is not None for one in new):
@@ -256,11 +256,11 @@ async def end_assignment(
         raise Refused("charged_through", zh, f"charged through {last}", field="last_day")
     await store_standards.end_assignment(tx, assignment_id, end)
     if who is not None and at is not None:
-        place = await store.place(tx, project_id)
+        company_id = (await estate.get_project(tx, project_id)).company_id
         before, after = {"last_day": found.to_day}, {"object": found.object, "item": found.item, "last_day": last_day}
         await audit(
             tx, who, "fees.end", f"assignment:{assignment_id}", before, after, "", at=at,
-            company_id=place and place[0], project_id=project_id,
+            company_id=company_id, project_id=project_id,
         )  # fmt: skip
     return next(iter(await store_standards.assignments(tx, project_id, ids=[assignment_id])))
 

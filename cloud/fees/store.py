@@ -53,12 +53,6 @@ async def items(tx: Tx, company_id: int) -> dict[str, tuple[int, Item]]:
     return {row["code"]: (row["id"], _item(row)) for row in rows}
 
 
-async def place(tx: Tx, project_id: int) -> tuple[int, str] | None:
-    """(company id, code) of a project in scope."""
-    row = await tx.fetch_one("SELECT company_id, code FROM projects WHERE id = %s", (project_id,))
-    return None if row is None else (row["company_id"], row["code"])
-
-
 async def lines_since(tx: Tx, standard_id: int, day: date) -> tuple[int, int]:
     """(how many, fen) of a standard's live lines whose period reaches beyond a day."""
     row = await tx.fetch_one(
