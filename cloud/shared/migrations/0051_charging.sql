@@ -83,11 +83,3 @@ grant select, insert on charge_payments to gatehouse_app;
 grant select, insert, update (to_day) on charge_disputes to gatehouse_app;
 grant select, insert, update (state, lines, amount_fen, failures, published_at, published_by) on billing_runs to gatehouse_app;
 grant select on charge_payments, charge_disputes, billing_runs to gatehouse_read;
-
--- The bill's digest holds what the calculator was given, too. Lines from before have none and keep their digest.
-create or replace function charge_batch_digest(p_batch bigint) returns text language sql stable as $$
-    select encode(sha256(convert_to(coalesce(string_agg(concat_ws(' ', c.id, c.project_id, i.code, c.object, c.payer_id,
-        to_char(c.period_from, 'YYYY-MM-DD'), to_char(c.period_to, 'YYYY-MM-DD'), c.amount_fen, to_char(c.due_date, 'YYYY-MM-DD'),
-        c.formula, c.inputs, c.late_policy, c.adjusts), E'\n' order by c.id), ''), 'UTF8')), 'hex')
-    from charge_lines c join fee_items i on i.id = c.item_id where c.batch = p_batch
-$$;

@@ -49,7 +49,7 @@ create view report_reversals with (security_invoker = true) as
     from receipts r join receipts o on o.id = r.reverses left join receipts n on n.replaces = o.id;
 grant select on report_reversals to gatehouse_app, gatehouse_read;
 
--- As in 0096, with the entry it reverses and what a reversal or replacement says.
+-- As in 0090, with the day that ledger_post chose (C-34), the entry it reverses, and what a reversal or replacement says.
 drop function counter_post;
 create function counter_post(
     p_project int, p_kind text, p_source text, p_asked bytea, p_booked timestamptz, p_arrived timestamptz, p_business date,

@@ -7,7 +7,7 @@ comment on column charge_lines.billed_payer_id is
     'whom the line was billed to, once somebody else owes it: an entry of the kind owner_transfer names the line and who that is';
 grant update (payer_id, billed_payer_id) on charge_lines to gatehouse_app;
 
--- As in 0051, of lines as they were billed.
+-- As in 0050, with what the calculator was given (lines from before have none and keep their digest), of lines as they were billed.
 create or replace function charge_batch_digest(p_batch bigint) returns text language sql stable as $$
     select encode(sha256(convert_to(coalesce(string_agg(concat_ws(' ', c.id, c.project_id, i.code, c.object,
         coalesce(c.billed_payer_id, c.payer_id),
