@@ -187,8 +187,8 @@ def _plain(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def tender_by_item(single: Sequence[Mapping[str, Any]], mixed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """tender x item of a day in fen. A receipt of several tenders pays its lines in order with its tenders in order; one that
-    takes another back gives back in the same order.
+    """tender x item of a day in fen. A receipt of several tenders pays its lines in order with its tenders in order, credits
+    first as they make the first tender reach further; one that takes another back gives back in the same order.
     """
     found: dict[tuple[str, str], Fen] = {}
     names: dict[str, str] = {}
@@ -198,7 +198,7 @@ def tender_by_item(single: Sequence[Mapping[str, Any]], mixed: Sequence[Mapping[
     for receipt in mixed:
         sign = -1 if sum(fen for _, fen in receipt["tenders"]) < 0 else 1
         tenders = [[method, sign * fen] for method, fen in receipt["tenders"]]
-        for item, name, fen in receipt["lines"]:
+        for item, name, fen in sorted(receipt["lines"], key=lambda line: sign * line[2] > 0):
             names.setdefault(item, name)
             for method, part in _poured(tenders, sign * fen):
                 found[item, method] = found.get((item, method), 0) + sign * part

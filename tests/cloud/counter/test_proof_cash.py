@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+
 import pytest
 
 from cloud.app import approval_handlers
@@ -172,3 +175,18 @@ def test_a_receipt_taken_back_gives_back_what_each_tender_paid():
     paid = {"tenders": tenders, "lines": lines}
     assert len(closing.tender_by_item([], [paid])) == 3
     assert closing.tender_by_item([], [paid, back]) == []
+
+
+def test_a_credit_after_its_bill_loses_no_tender():
+    """C-09: a receipt of two tenders with a credit among its lines comes to what each tender paid, in any order of lines."""
+    lines = [["property", "物业费", 16_000], ["property", "物业费", -1_000], ["water", "水费", 500]]
+    for sign in (1, -1):
+        for order in itertools.permutations(lines):
+            receipt = {
+                "tenders": [["pos", sign * 10_000], ["cash", sign * 5_500]],
+                "lines": [[*one[:2], sign * one[2]] for one in order],
+            }
+            found: Counter[str] = Counter()
+            for row in closing.tender_by_item([], [receipt]):
+                found[row["tender"]] += row["fen"]
+            assert found == {"pos": sign * 10_000, "cash": sign * 5_500}, order
