@@ -64,6 +64,7 @@ class Line:
     late_policy    how late fee grows on it (Q-50 .. Q-53); None: never
     late_paid_fen  the part of `paid_fen` that was late fee
     adjusts        the line it corrects (F-10)
+    disputed       flagged now: no late fee, no message, nothing taken from a wallet by itself (A-08)
     steps          how the calculator came to the amount, line by line
     """
 
@@ -86,6 +87,7 @@ class Line:
     late_policy: Mapping[str, Any] | None = None
     adjusts: int | None = None
     steps: tuple[str, ...] = ()
+    disputed: bool = False
 
     @property
     def due_fen(self) -> Fen:

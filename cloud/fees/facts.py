@@ -190,7 +190,8 @@ async def _split(tx: Tx, facts: Mapping[str, Any]) -> Split | None:
 
 
 async def percentages(tx: Tx, project_id: int, batch: int, found: Sequence[tuple[Assignment, Given]]) -> Billed:
-    """Lines of items that are a part of another's, one for each base line of the same object and period (Q-16)."""
+    """Lines of items that are a part of another's, one a base line of the same object and period: of what that asks for together
+    with its adjustments, before any discount (Q-16)."""
     answer = Billed([], [])
     charged = await store_facts.charged(tx, [one.id for one, _ in found])
     for assignment, given in found:
@@ -201,11 +202,12 @@ async def percentages(tx: Tx, project_id: int, batch: int, found: Sequence[tuple
             outside = start < assignment.from_day or given.case.ends is not None and start >= given.case.ends
             if outside or any(start < end and first < to for first, end in charged.get(assignment.id, [])):
                 continue
+            name = base["item_name"] + ("（调整后）" if base["adjusted_fen"] != base["amount_fen"] else "")
             inputs = {
                 "by": "facts", "item": assignment.item, "object": assignment.object, "day": start.isoformat(), "facts": {},
                 "versions": [one.id for one in given.versions], "term": _term(given, start).id,
-                "begins": assignment.from_day.isoformat(), "base": base["id"], "base_fen": base["amount_fen"],
-                "base_name": base["item_name"], "period": [start.isoformat(), to.isoformat()],
+                "begins": assignment.from_day.isoformat(), "base": base["id"], "base_fen": base["adjusted_fen"],
+                "base_name": name, "period": [start.isoformat(), to.isoformat()],
             }  # fmt: skip
             try:
                 answer.rows.extend(_row(assignment, given, inputs, made) for made in charge(inputs, given.versions))

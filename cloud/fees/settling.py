@@ -46,11 +46,12 @@ async def as_of(tx: Tx, lines: Sequence[Line], day: date) -> list[Line]:
     for one in await store_settling.of_lines(tx, charged):
         settled.setdefault(one.line_id, []).append(one)
     disputed = await store_settling.disputed(tx, charged)
+    corrected = await store_settling.adjustments(tx, charged)
 
     def demanded(line: Line) -> Line:
         if line.late_policy is None:
             return line
-        late = outstanding(line, settled.get(line.id, ()), disputed.get(line.id, ()), day)
+        late = outstanding(line, settled.get(line.id, ()), disputed.get(line.id, ()), corrected.get(line.id, ()), day)
         return replace(line, late_fee_fen=line.late_paid_fen + late)
 
     return [demanded(line) for line in lines]
@@ -127,9 +128,7 @@ async def unsettle(
     `by` is the source of the reversing entry; `only`: of these lines. NotFound `nothing_settled` when the entry settled nothing
     or all was taken back.
     """
-    found = [
-        one for one in await store_settling.of_source(tx, project_id, source) if only is None or one.line_id in only
-    ]
+    found = [one for one in await store_settling.of_source(tx, project_id, source) if only is None or one.line_id in only]
     if not found:
         raise NotFound("nothing_settled", "这笔收款没有可以冲回的费用", f"{source} settled nothing that still stands")
     await store_settling.add(

@@ -12,7 +12,8 @@ from cloud.shared.db import Tx
 _LINE = """
     SELECT c.id, c.project_id, c.room_id, c.object, c.payer_id, c.period_from, c.period_to, c.formula, c.amount_fen,
            c.late_fee_fen, c.late_paid_fen, c.discount_fen, c.paid_fen, c.due_date, c.status, c.late_policy, c.adjusts, c.steps,
-           i.code, i.name, i.category, i.held_for_others, i.part_payment, i.allocation_priority, i.print_order, i.wallet_purpose
+           i.code, i.name, i.category, i.held_for_others, i.part_payment, i.allocation_priority, i.print_order, i.wallet_purpose,
+           EXISTS (SELECT FROM charge_disputes d WHERE d.line_id = c.id AND d.to_day IS NULL) AS disputed
     FROM charge_lines c JOIN fee_items i ON i.id = c.item_id
 """
 
@@ -232,4 +233,5 @@ def _line(row: dict[str, Any]) -> Line:
         late_policy=row["late_policy"],
         adjusts=row["adjusts"],
         steps=tuple(row["steps"]),
+        disputed=row["disputed"],
     )

@@ -41,10 +41,13 @@ async def later(tx: Tx, assignment_id: int, day: date) -> date | None:
 
 
 async def base_lines(tx: Tx, project_id: int, item: str, objects: Sequence[str], batch: int) -> list[dict[str, Any]]:
-    """Live lines of an item that are owed or drafted by the run at hand, with the item's name."""
+    """Live lines of an item that are owed or drafted by the run at hand, with the item's name and, as `adjusted_fen`, what they
+    ask for with their adjustments."""
     return await tx.fetch_all(
         """
-        SELECT c.id, c.object, c.period_from, c.period_to, c.amount_fen, i.name AS item_name
+        SELECT c.id, c.object, c.period_from, c.period_to, c.amount_fen, i.name AS item_name,
+               c.amount_fen + (SELECT coalesce(sum(a.amount_fen), 0)::bigint FROM charge_lines a
+                               WHERE a.adjusts = c.id AND a.status NOT IN ('draft', 'cancelled')) AS adjusted_fen
         FROM charge_lines c JOIN fee_items i ON i.id = c.item_id
         WHERE c.project_id = %s AND i.code = %s AND c.object = ANY(%s) AND c.adjusts IS NULL AND c.status <> 'cancelled'
           AND (c.status <> 'draft' OR c.batch = %s) ORDER BY c.object, c.period_from

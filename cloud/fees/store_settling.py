@@ -92,6 +92,21 @@ async def disputed(tx: Tx, lines: Sequence[int]) -> dict[int, list[tuple[date, d
     return found
 
 
+async def adjustments(tx: Tx, lines: Sequence[int]) -> dict[int, list[tuple[date, int]]]:
+    """line -> (day, fen) of the adjustment lines that point at it and live, oldest first."""
+    rows = await tx.fetch_all(
+        """
+        SELECT adjusts AS line_id, due_date AS day, amount_fen FROM charge_lines
+        WHERE adjusts = ANY(%s) AND status NOT IN ('draft', 'cancelled') ORDER BY due_date, id
+        """,
+        (list(lines),),
+    )
+    found: dict[int, list[tuple[date, int]]] = {}
+    for row in rows:
+        found.setdefault(row["line_id"], []).append((row["day"], row["amount_fen"]))
+    return found
+
+
 async def open_dispute(tx: Tx, line: int, from_day: date, reason: str, by: str, at: datetime) -> bool:
     """False: the line is disputed already."""
     row = await tx.fetch_one(

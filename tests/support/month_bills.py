@@ -149,6 +149,7 @@ async def adjust(world: World, site: Site, room: int, rng: random.Random, now: d
         )  # fmt: skip
     await world.approve(site.chief, asked.id, now)
     made = Bill(site.project, room, bill.item, bill.start, bill.to, fen, day, False, bill.payer, adjusts=bill.id)
+    bill.corrected.append((day, fen))
     world.books.bill([made], day)
     await number(world, site, [made], day)
     world.books.acts["adjusted"] += 1

@@ -33,6 +33,7 @@ class Bill:
     """One charge line. `late`: half a thousandth a day.
 
     falls      (day, fen) of principal that went away, by payment or waiver
+    corrected  (day, fen) of adjustment bills that point at it
     explained  calculated from a standard, so that it can be calculated again
     """
 
@@ -52,6 +53,7 @@ class Bill:
     late_paid: int = 0
     late_waived: int = 0
     falls: list[tuple[date, int]] = field(default_factory=list)
+    corrected: list[tuple[date, int]] = field(default_factory=list)
     explained: bool = True
 
     @property
@@ -59,16 +61,28 @@ class Bill:
         return self.amount - self.waived - self.paid
 
     def late_left(self, day: date) -> int:
-        """0.05 % a day of what is unpaid, from the due date once the grace is over, at most the bill; less paid and waived."""
+        """0.05 % a day of what is unpaid, from the due date once the grace is over, at most the bill; less paid and waived.
+
+        What was billed too much is owed no more from the day it is put right."""
         if not self.late or day <= self.due + GRACE:
             return 0
         left, days = self.amount, 0
-        for on, fen in sorted(self.falls, key=lambda fall: fall[0]):
-            left -= fen
+        for on, fen in sorted([*self.falls, *self.put_right()], key=lambda fall: fall[0]):
+            gone = min(fen, left)
+            left -= gone
             if on > self.due + GRACE:
-                days += fen * (on - self.due).days
+                days += gone * (on - self.due).days
         grown = min(half_up(5 * (days + left * (day - self.due).days), 10_000), self.amount)
         return max(grown - self.late_paid - self.late_waived, 0)
+
+    def put_right(self) -> list[tuple[date, int]]:
+        """The adjustments as one sum: what they take off, by the days of those that take off, the earliest first."""
+        off, found = -sum(fen for _, fen in self.corrected), []
+        for on, fen in self.corrected:
+            if fen < 0 and off > 0:
+                found.append((on, min(-fen, off)))
+                off -= found[-1][1]
+        return found
 
     def owes(self, day: date) -> int:
         return self.left + self.late_left(day)

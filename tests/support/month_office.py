@@ -262,8 +262,9 @@ def _lines_sold(world: World, site: Site, room: int, old: int, new: int, deal: D
             bill.payer = new
         elif rest:
             back = Bill(site.project, room, bill.item, bill.start, bill.to, -rest, day, False, old, adjusts=bill.id)
+            bill.corrected.append((day, -rest))
             made += [back, replace(bill, start=day, amount=rest, due=max(bill.due, day), payer=new, id=0, paid=0, waived=0,
-                                   late_paid=0, late_waived=0, falls=[], explained=False)]  # fmt: skip
+                                   late_paid=0, late_waived=0, falls=[], corrected=[], explained=False)]  # fmt: skip
     if made:
         world.books.bill(made, day)
     return made

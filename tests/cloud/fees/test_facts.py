@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from cloud.fees import service as fees
+from cloud.fees import store, store_adjusting
 from protocols.errors import Conflict, Refused
 from tests.cloud.fees.test_standards import TERM, room
 from tests.support.money import EAST, ITEMS, NOON
@@ -203,6 +204,21 @@ async def test_a_percentage_follows_its_base_line(money_db):
         assert [(row["item"], row["amount_fen"]) for row in found] == [("sewage", 2_071), ("water", 6_903)]
         assert made.lines == 2 and found[0]["period_from"] == found[1]["period_from"]
         assert (await run(tx, JANUARY)).lines == 0
+
+
+async def test_a_percentage_of_a_bill_that_was_put_right_is_of_what_is_right(money_db):
+    """Q-16, Q-68: 69.03 less 9.03 is 60.00, and 30 % of that 18.00; it explains itself so for ever"""
+    async with money_db.tx(EAST) as tx:
+        _, (one,) = await set_up(tx, METERED, 101)
+        await read(tx, one, JANUARY, "120.01", **FIRST)
+        first = await run(tx, JANUARY)
+        await fees.publish_run(tx, first.batch, at=NOON, by="0101")
+        (base,) = await fees.open_lines(tx, 11, 101, JANUARY)
+        await store_adjusting.add(tx, base.id, await store.next_batch(tx), -903, "水表复核", JANUARY, NOON, "0101")
+        await set_up(tx, {"method": "percentage", "of_item": "water", "rate": "0.3"}, 101, item="sewage")
+        found = await lines(tx, (await run(tx, JANUARY)).batch)
+    assert [(row["item"], row["amount_fen"]) for row in found] == [("sewage", 1_800)]
+    assert "调整后" in found[0]["steps"][0], found[0]["steps"]
 
 
 async def test_time_of_use_wants_every_band(money_db):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from cloud.fees import service as fees
+from cloud.fees import store, store_adjusting
 from protocols.errors import Conflict, NotFound, Refused
+from protocols.time import SHANGHAI
 from tests.support.money import EAST, NOON, bill, line
 
 DUE = date(2026, 10, 15)
@@ -113,3 +115,66 @@ async def test_a_disputed_line_waits(money_db, late_line):
         assert (await one(tx, late_line, flagged + timedelta(100))).late_fee_fen > before
         with pytest.raises(Conflict, match="not_disputed"):
             await fees.end_dispute(tx, 11, late_line, day=flagged + timedelta(60))
+
+
+async def adjust(tx, number: int, fen: int, day: date) -> int:
+    """An adjustment line of a day, as its approval makes it."""
+    at = datetime.combine(day, time(10), SHANGHAI)
+    return await store_adjusting.add(tx, number, await store.next_batch(tx), fen, "面积更正", day, at, "0101")
+
+
+LATER = DUE + timedelta(15 + 46)
+
+
+async def test_what_was_billed_too_much_grows_no_late_fee_from_the_day_it_is_put_right(money_db, late_line):
+    """Q-50, Q-52, Q-68: 531.63 until the 20th day after grace, then 331.63"""
+    async with money_db.tx(EAST) as tx:
+        before = (await one(tx, late_line, DUE + timedelta(35))).late_fee_fen
+        await adjust(tx, late_line, -20_000, DUE + timedelta(35))
+        assert (await one(tx, late_line, DUE + timedelta(35))).late_fee_fen == before, "its own day still counts (Q-52)"
+        assert (await one(tx, late_line, LATER)).late_fee_fen == 963, "(531.63 x 20 + 331.63 x 26) x 0.05 %"
+        assert (await one(tx, late_line, LATER)).principal_left == 53_163, "the credit is a line of its own"
+
+
+async def test_an_adjustment_and_the_payment_of_both_take_the_principal_away_once(money_db, late_line):
+    async with money_db.tx(EAST) as tx:
+        await adjust(tx, late_line, -20_000, DUE + timedelta(35))
+        both = [found for found in await fees.open_lines(tx, 11, 101, LATER)]
+        due = sum(found.due_fen for found in both)
+        assert due == 33_163 + 963
+        await fees.settle(tx, fees.allocate(both, due), day=LATER, source="counter:a")
+        assert (await one(tx, late_line, LATER + timedelta(100))).due_fen == 0
+
+
+async def test_old_negative_and_new_positive_are_one_correction(money_db, late_line):
+    """Q-68: 531.63 was 331.63 all along; what is more than the bill is another claim and lets nothing grow on it"""
+    async with money_db.tx(EAST) as tx:
+        await adjust(tx, late_line, -53_163, DUE + timedelta(35))
+        stopped = (await one(tx, late_line, LATER)).late_fee_fen
+        await adjust(tx, late_line, 33_163, DUE + timedelta(35))
+        assert (await one(tx, late_line, LATER)).late_fee_fen == 963 > stopped
+        await adjust(tx, late_line, 90_000, DUE + timedelta(40))
+        assert (await one(tx, late_line, LATER)).late_fee_fen == 1_223, "no more than on the bill itself"
+
+
+async def test_a_cancelled_adjustment_never_was(money_db, late_line):
+    """F-10"""
+    async with money_db.tx(EAST) as tx:
+        made = await adjust(tx, late_line, -20_000, DUE + timedelta(35))
+        await store_adjusting.cancel(tx, [made])
+        assert (await one(tx, late_line, LATER)).late_fee_fen == 1_223
+
+
+async def test_every_list_of_open_lines_says_which_are_disputed(money_db, late_line):
+    """A-08: nothing is taken from a wallet by itself for them"""
+    async with money_db.tx(EAST) as tx:
+        await fees.dispute(tx, 11, late_line, day=DUE, reason="面积有误", by="0101", at=NOON)
+        for found in (
+            await fees.open_lines(tx, 11, 101, LATER),
+            await fees.open_lines_of_rooms(tx, 11, None, LATER),
+            await fees.open_lines_of_payer(tx, 11, 101, LATER),
+            await fees.lock_lines(tx, 11, [late_line], LATER),
+        ):
+            assert [each.disputed for each in found] == [True]
+        await fees.end_dispute(tx, 11, late_line, day=DUE + timedelta(5))
+        assert not (await one(tx, late_line, LATER)).disputed
