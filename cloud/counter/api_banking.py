@@ -50,7 +50,10 @@ class EvidenceInput(Input):
 
 
 class ArrivalInput(Input):
+    """`reason`: needed where a line is not plainly the slip's."""
+
     lines: list[Annotated[int, Field(gt=0, lt=2**31)]] = Field(min_length=1, max_length=50)
+    reason: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f]*$")
     key: str = Field(pattern=KEY)
 
 
@@ -67,7 +70,8 @@ async def add_account(body: AccountInput, request: Request, user: Confirmer) -> 
         company = await estate.company_id(tx, body.company)
         made = await store_banking.add_account(tx, company, body.code, body.bank, body.tail, body.holder)
         if made is None:
-            raise Conflict("code_taken", "这个账户代码已经有了", f"account {body.code} exists", field="code")
+            zh = "这个账户代码已经有了，或者同一户名、尾号的账户已经登记过"
+            raise Conflict("code_taken", zh, f"account {body.code} exists", field="code")
     return {"id": made, "code": body.code}
 
 
@@ -105,7 +109,7 @@ async def arrival(slip_id: int, body: ArrivalInput, request: Request, user: Conf
     """Confirm that money of these statement lines is the slip's (C-36)."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        return slip_json(await banking.confirm_arrival(tx, slip_id, body.lines, user, at=hub.clock.now()))
+        return slip_json(await banking.confirm_arrival(tx, slip_id, body.lines, user, at=hub.clock.now(), reason=body.reason))
 
 
 @router.post("/api/v1/counter/slips/{slip_id}/difference")
@@ -146,11 +150,13 @@ async def statement(
     amount_column: Annotated[str, Form(max_length=60)] = Columns().amount,
     remark_column: Annotated[str, Form(max_length=60)] = Columns().remark,
     serial_column: Annotated[str, Form(max_length=60)] = Columns().serial,
+    kind_column: Annotated[str, Form(max_length=60)] = Columns().kind,
+    payer_column: Annotated[str, Form(max_length=60)] = Columns().payer,
 ) -> dict[str, Any]:
     """Import a bank's statement (C-36); the same file again adds nothing."""
     hub = request.app.state.hub
     content = await file.read(LONGEST_BYTES + 1)
-    columns = Columns(date_column, amount_column, remark_column, serial_column)
+    columns = Columns(date_column, amount_column, remark_column, serial_column, kind_column, payer_column)
     async with hub.db.tx(user.scope) as tx:
         name, now = file.filename or "", hub.clock.now()
         done = await banking.import_statement(tx, account, name, content, columns, user, at=now)
@@ -180,5 +186,6 @@ def slip_json(found: Slip) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"], "account": row["account_id"], "day": row["day"].isoformat(), "amount_fen": row["amount_fen"],
-        "remark": row["remark"], "serial": row["serial"], "suggested": row["suggested"], "slip": row["slip_id"],
+        "remark": row["remark"], "serial": row["serial"], "kind": row["kind"], "payer": row["payer"],
+        "suggested": row["suggested"], "doubt": row["doubt"], "slip": row["slip_id"], "reason": row["decided_reason"],
     }  # fmt: skip

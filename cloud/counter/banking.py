@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, audit
-from cloud.counter import handover, statement, store_banking, store_closing
+from cloud.counter import handover, placing, statement, store_banking, store_closing
+from cloud.counter.domain_banking import kind_of
 from cloud.counter.domain_cash import deadline, last_due, older
 from cloud.counter.statement import Columns
 from cloud.counter.store_banking import Slip
@@ -20,6 +21,7 @@ from protocols.money import Fen, yuan
 from protocols.time import business_date
 
 DIFFERENCE = "slip.difference"
+LEAST_REASON = 5
 _NEAR = timedelta(days=10)
 
 
@@ -106,77 +108,87 @@ async def put_evidence(
     if day is not None and not business_date(found.made_at) - _NEAR <= day <= business_date(at):
         raise Refused("bad_day", "存入日期不对：不能晚于今天，也不能比缴款单早十天以上", "no day of this slip", field="bank_day")
     await store_banking.evidence(tx, slip_id, photo, bank_receipt, day)
+    await placing.place(tx, found.account_id)
     return await slip_of(tx, slip_id)
 
 
 async def import_statement(
     tx: Tx, account_id: int, name: str, content: bytes, columns: Columns, who: Principal, *, at: datetime
 ) -> Imported:
-    """Take in a bank's statement (C-36): the same file and the same serial count once. Lines are matched to slips by the slip's
-    number in the remark, else by the exact amount; what came short alarms at once.
+    """Take in a bank's statement (C-36): the same file and the same serial count once. A line is a slip's by the slip's number or
+    its bank receipt, as cash, in its days (`domain_banking`); what is like a slip but not plain waits for headquarters.
 
-    NotFound `account_not_found`; Refused as `statement.read`.
+    NotFound `account_not_found`; Refused as `statement.read`, `other_account` when the file was imported for another account.
     """
     account = await store_banking.account(tx, account_id) if 0 < account_id < 2**31 else None
     if account is None:
         raise NotFound("account_not_found", "没有这个银行账户", f"no account {account_id}", field="account")
     sha256 = statement.digest(content)
     known = await store_banking.statement(tx, account_id, sha256)
+    if known is None and await store_banking.elsewhere(tx, account_id, sha256):
+        zh = "这份流水已经导入过另一个账户，请核对账户"
+        raise Refused("other_account", zh, "the file was imported for another account", field="account")
     lines = [] if known else statement.read(content, columns)
+    kinds = [(one, kind_of(one.told, one.remark, one.payer, account["holder"])) for one in lines]
     made = None
     if known is None:
-        made = await store_banking.add_statement(tx, account, name[:120], sha256, lines, (who.user_id or 0, who.number), at)
+        made = await store_banking.add_statement(tx, account, name[:120], sha256, kinds, (who.user_id or 0, who.number), at)
         known = await store_banking.statement(tx, account_id, sha256)
     assert known is not None
     if made is None:
         return Imported(known["id"], known["lines"], known["added"], True)
-    matched = await _match(tx, account_id, made[1])
-    told = {"name": name[:120], "sha256": sha256, "lines": len(lines), "added": len(made[1])}
+    matched = await placing.place(tx, account_id)
+    told = {"name": name[:120], "sha256": sha256, "lines": len(lines), "added": made[1]}
     await audit(tx, who, "statement.import", f"account:{account_id}", None, told, "", at=at, company_id=account["company_id"])
-    return Imported(made[0], len(lines), len(made[1]), False, matched)
+    return Imported(made[0], len(lines), made[1], False, matched)
 
 
-async def _match(tx: Tx, account_id: int, lines: Sequence[store_banking.Row]) -> list[tuple[int, str, Fen]]:
-    """Suggest a slip for each line; word to HQ of each slip that is named and came short."""
-    waiting = await store_banking.unarrived(tx, account_id)
-    found: list[tuple[int, str, Fen]] = []
-    named: dict[int, Fen] = {}
-    slip: Slip | None
-    for line in lines:
-        slip = next((one for one in waiting if one.no in line["remark"].upper().replace(" ", "")), None)
-        if slip is not None:
-            named[slip.id] = named.get(slip.id, 0) + line["amount_fen"]
-        else:
-            near = [one for one in waiting if one.amount_fen - one.arrived_fen == line["amount_fen"] and one.id not in named]
-            near = [one for one in near if business_date(one.made_at) <= line["day"] <= business_date(one.made_at + _NEAR)]
-            slip = near[0] if len(near) == 1 else None
-        if slip is None:
-            continue
-        await store_banking.suggest(tx, line["id"], slip.id)
-        short = slip.amount_fen - slip.arrived_fen - (named.get(slip.id) or int(line["amount_fen"]))
-        found.append((line["id"], slip.no, max(0, short)))
-    for one in waiting:
-        short = one.amount_fen - one.arrived_fen - named.get(one.id, one.amount_fen)
-        if short > 0:
-            await _alarm_short(tx, one, short)
-    return found
-
-
-async def _alarm_short(tx: Tx, slip: Slip, short: Fen) -> None:
-    facts = {"project_id": slip.project_id, "kind": "slip_short", "subject": f"slip:{slip.id}", "amount_fen": short}
-    await tx.notify("alarm", facts | {"holder": slip.depositor, "no": slip.no})
-
-
-async def confirm_arrival(tx: Tx, slip_id: int, line_ids: Sequence[int], who: Principal, *, at: datetime) -> Slip:
+async def confirm_arrival(
+    tx: Tx, slip_id: int, line_ids: Sequence[int], who: Principal, *, at: datetime, reason: str = ""
+) -> Slip:
     """Money of these statement lines is this slip's: in transit -> bank; not by who held, counted or deposited it (Y-02).
 
-    The same lines again change nothing. NotFound `slip_not_found`, `line_not_found`; Refused `own_deposit`, `other_account`,
-    `nothing_arrived`; Conflict `line_used`.
+    What is not plain needs a `reason`, which is kept. The same lines again change nothing. NotFound `slip_not_found`,
+    `line_not_found`; Refused `own_deposit`, `other_account`, `nothing_arrived`, `needs_reason`; Conflict `line_used`.
     """
     slip = await slip_of(tx, slip_id, lock=True)
     if who.user_id == slip.depositor_id or who.user_id in await store_banking.handlers_of(tx, slip_id):
         raise Refused("own_deposit", "自己经手、自己存的钱，到账要由别人确认", "whoever handled a deposit does not confirm it")
-    wanted = sorted(set(line_ids))
+    fresh = await _free_lines(tx, slip, sorted(set(line_ids)))
+    if not fresh:
+        return slip
+    reason = reason.strip()[:200]
+    unplain = await placing.why_not_plain(tx, slip, fresh)
+    if unplain and len(reason) < LEAST_REASON:
+        zh = f"要写明依据（至少 {LEAST_REASON} 个字）：{'；'.join(unplain)}"
+        raise Refused("needs_reason", zh, "the line is not plainly this slip's: say why it is", field="reason")
+    amount = sum(line["amount_fen"] for line in fresh)
+    postings = [
+        ledger.Posting(ledger.Account.BANK, amount, f"bank:{slip.account_code}"),
+        ledger.Posting(ledger.Account.CASH_IN_TRANSIT, -amount, f"slip:{slip_id}"),
+    ]
+    ids = [line["id"] for line in fresh]
+    if await store_banking.use(tx, ids, f"slip:{slip_id}", who.number, at) != len(ids):
+        raise _used()
+    source = f"slip:{slip_id}:arrival:{ids[0]}"
+    made = await handover.post(tx, slip.project_id, "cash_arrival", source, postings, at, slip=slip_id, lines=ids, by=who.number)
+    await store_banking.confirm(tx, ids, slip_id, (who.number, who.name), at, made, reason if unplain else None)
+    if unplain:
+        told = {"lines": ids, "amount_fen": amount, "doubts": unplain}
+        await audit(
+            tx, who, "slip.decide", f"slip:{slip_id}", None, told, reason, at=at, company_id=slip.company_id,
+            project_id=slip.project_id,
+        )  # fmt: skip
+    await placing.place(tx, slip.account_id)
+    done = await slip_of(tx, slip_id)
+    if done.arrived_fen < done.amount_fen:
+        await placing.alarm_short(tx, done, done.amount_fen - done.arrived_fen)
+    await tx.notify("drawers", {"project_id": slip.project_id, "slip": slip_id})
+    return done
+
+
+async def _free_lines(tx: Tx, slip: Slip, wanted: Sequence[int]) -> list[store_banking.Row]:
+    """The lines, locked, without those that are this slip's already."""
     lines = await store_banking.take_lines(tx, wanted)
     if len(lines) != len(wanted):
         raise NotFound("line_not_found", "没有这条流水", "no such line of a statement", field="lines")
@@ -184,25 +196,13 @@ async def confirm_arrival(tx: Tx, slip_id: int, line_ids: Sequence[int], who: Pr
         raise Refused("nothing_arrived", "选银行流水里的到账", "no line is chosen", field="lines")
     if any(line["account_id"] != slip.account_id for line in lines):
         raise Refused("other_account", "流水不是缴款单的账户", "a line of another account", field="lines")
-    if any(line["slip_id"] not in (None, slip_id) for line in lines):
-        raise Conflict("line_used", "这条流水已经用于另一张缴款单", "a line was confirmed for another slip", field="lines")
-    fresh = [line for line in lines if line["slip_id"] is None]
-    if not fresh:
-        return slip
-    amount = sum(line["amount_fen"] for line in fresh)
-    postings = [
-        ledger.Posting(ledger.Account.BANK, amount, f"bank:{slip.account_code}"),
-        ledger.Posting(ledger.Account.CASH_IN_TRANSIT, -amount, f"slip:{slip_id}"),
-    ]
-    ids = [line["id"] for line in fresh]
-    source = f"slip:{slip_id}:arrival:{ids[0]}"
-    made = await handover.post(tx, slip.project_id, "cash_arrival", source, postings, at, slip=slip_id, lines=ids, by=who.number)
-    await store_banking.confirm(tx, ids, slip_id, (who.number, who.name), at, made)
-    done = await slip_of(tx, slip_id)
-    if done.arrived_fen < done.amount_fen:
-        await _alarm_short(tx, done, done.amount_fen - done.arrived_fen)
-    await tx.notify("drawers", {"project_id": slip.project_id, "slip": slip_id})
-    return done
+    if any(line["used_for"] not in (None, f"slip:{slip.id}") for line in lines):
+        raise _used()
+    return [line for line in lines if line["slip_id"] is None]
+
+
+def _used() -> Conflict:
+    return Conflict("line_used", "这条流水已经用过了，一条流水只能用一次", "a line is used once, ever", field="lines")
 
 
 async def ask_difference(tx: Tx, slip_id: int, reason: str, who: Principal, *, key: str, at: datetime) -> Slip:

@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 
 from cloud.access.service import Principal, page_user
 from cloud.counter import banking, passing, store_banking, store_passing
+from cloud.counter.domain_banking import KINDS
 from cloud.counter.statement import LONGEST_BYTES, Columns
 from cloud.ledger import service as ledger
 from cloud.shared.forms import Form
@@ -26,7 +27,7 @@ Reader = Annotated[Principal, Depends(page_user("slip.read"))]
 Depositor = Annotated[Principal, Depends(page_user("slip.write"))]
 Confirmer = Annotated[Principal, Depends(page_user("slip.confirm"))]
 Id = Annotated[int, Path(ge=1, lt=2**31)]
-_DRAWN = frozenset({"date", "amount", "remark", "serial", "bank", "tail", "holder", "code"})
+_DRAWN = frozenset({"date", "amount", "remark", "serial", "kind", "payer", "bank", "tail", "holder", "code"})
 """Fields of the list that show their own error; every other error stands on top."""
 
 
@@ -44,6 +45,7 @@ async def _list(request: Request, user: Principal, form: Form) -> HTMLResponse:
         context: dict[str, Any] = {
             "slips": await store_banking.slips(tx, where.ids, 100),
             "accounts": await store_banking.accounts(tx),
+            "kinds": KINDS,
             "lines": await store_banking.lines(tx, None) if "slip.confirm" in user.permissions else [],
             "passes": await store_passing.waiting(tx, where.ids) if "slip.write" in user.permissions else [],
             "only": where.only,
@@ -141,7 +143,7 @@ async def add_account(request: Request, user: Confirmer) -> Response:
             made = await store_banking.add_account(tx, company or 0, code, told[0], tail, told[1])
         if made is not None:
             return RedirectResponse("/deposit-slips?done=account", 303)
-        form.wrong("code", "这个账户代号已经有了")
+        form.wrong("code", "这个账户代号已经有了，或者同一户名、尾号的账户已经登记过")
     return await _list(request, user, form)
 
 
@@ -161,7 +163,8 @@ async def _slip(request: Request, user: Principal, slip_id: int, form: Form) -> 
             "slip": found,
             "closes": {one.day: one for one in await banking.closes_of(tx, found)},
             "arrived": await store_banking.lines(tx, found.account_id, slip_id),
-            "lines": sorted(rest, key=lambda row: row["suggested"] != slip_id),
+            "lines": sorted(rest, key=lambda row: (row["suggested"] != slip_id, row["doubt"] is not None)),
+            "kinds": KINDS,
             "mine": user.user_id == found.depositor_id,
             "own": user.user_id == found.depositor_id or user.user_id in await store_banking.handlers_of(tx, slip_id),
         }
@@ -210,7 +213,9 @@ async def statement(request: Request, user: Confirmer) -> Response:
     form, file = Form(sent), sent.get("file")
     account = form.number("account", need=True)
     usual = Columns()
-    columns = Columns(*(form.values.get(name) or getattr(usual, name) for name in ("date", "amount", "remark", "serial")))
+    columns = Columns(
+        *(form.values.get(name) or getattr(usual, name) for name in ("date", "amount", "remark", "serial", "kind", "payer"))
+    )
     if not isinstance(file, UploadFile):
         form.wrong("file", "选银行导出的 CSV 或 xlsx 文件")
     elif form.ok and account is not None:
@@ -230,11 +235,11 @@ async def arrival(request: Request, user: Confirmer, slip_id: Id) -> Response:
     """Confirm the arrival with a line of the statement."""
     hub = request.app.state.hub
     form = Form(await request.form())
-    line = form.number("line", need=True)
+    line, reason = form.number("line", need=True), form.text("reason")
     if form.ok and line is not None:
         try:
             async with hub.db.tx(user.scope) as tx:
-                await banking.confirm_arrival(tx, slip_id, [line], user, at=hub.clock.now())
+                await banking.confirm_arrival(tx, slip_id, [line], user, at=hub.clock.now(), reason=reason)
             return RedirectResponse("/deposit-slips?done=arrived", 303)
         except Refused as problem:
             form.refuse(problem)

@@ -25,22 +25,26 @@ _DATE = re.compile(r"^(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The heads of the columns as the bank writes them."""
+    """The heads of the columns as the bank writes them; `kind` and `payer` are read where the file has them."""
 
     date: str = "交易日期"
     amount: str = "收入金额"
     remark: str = "摘要"
     serial: str = "流水号"
+    kind: str = "交易类型"
+    payer: str = "对方户名"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Money that came in. `serial` is the bank's own number of it."""
+    """Money that came in. `serial` is the bank's own number of it; `told` the bank's word for it, `payer` who sent it."""
 
     day: date
     amount_fen: Fen
     remark: str
     serial: str
+    told: str = ""
+    payer: str = ""
 
 
 def read(content: bytes, columns: Columns) -> list[Line]:
@@ -50,8 +54,8 @@ def read(content: bytes, columns: Columns) -> list[Line]:
     """
     if len(content) > LONGEST_BYTES:
         raise Refused("too_large", "文件太大，请按月导出", "the statement is too large", field="file")
-    rows = _sheet(content) if content.startswith(b"PK") else _csv(content)
-    places = _places(rows, columns)
+    rows = rows_of(content)
+    found_at = _places(rows, columns)
     found: list[Line] = []
     bad: list[str] = []
     for number, row in enumerate(rows, 2):
@@ -60,7 +64,7 @@ def read(content: bytes, columns: Columns) -> list[Line]:
         if not any(str(cell or "").strip() for cell in row):
             continue
         try:
-            line = _line(row, places)
+            line = _line(row, found_at)
         except Refused as problem:
             bad.append(f"第 {number} 行：{problem.zh}")
             continue
@@ -70,6 +74,11 @@ def read(content: bytes, columns: Columns) -> list[Line]:
         zh = "；".join(bad[:5]) + ("…" if len(bad) > 5 else "")
         raise Refused("bad_rows", zh, f"{len(bad)} bad rows", field="file", rows=bad[:50])
     return found
+
+
+def rows_of(content: bytes) -> Iterator[Sequence[object]]:
+    """The rows of a CSV file or a spreadsheet's first page. Refused `bad_file`."""
+    return _sheet(content) if content.startswith(b"PK") else _csv(content)
 
 
 def digest(content: bytes) -> str:
@@ -94,29 +103,38 @@ def _sheet(content: bytes) -> Iterator[Sequence[object]]:
     return iter(book.worksheets[0].iter_rows(values_only=True))
 
 
-def _places(rows: Iterator[Sequence[object]], columns: Columns) -> tuple[int, int, int, int]:
-    """Where the four columns stand; the head may come after a few lines about the account."""
+def _places(rows: Iterator[Sequence[object]], columns: Columns) -> list[int | None]:
+    """Where the columns stand, None for one that is not there."""
     wanted = (columns.date, columns.amount, columns.remark, columns.serial)
+    return places(rows, wanted, (columns.kind, columns.payer))
+
+
+def places(rows: Iterator[Sequence[object]], wanted: Sequence[str], more: Sequence[str] = ()) -> list[int | None]:
+    """Where columns stand by their heads, which may come after a few lines about the account. Refused `no_column`."""
     for _, row in zip(range(20), rows, strict=False):
         heads = [str(cell or "").strip() for cell in row]
         if all(one in heads for one in wanted):
-            return (heads.index(wanted[0]), heads.index(wanted[1]), heads.index(wanted[2]), heads.index(wanted[3]))
+            return [heads.index(one) if one and one in heads else None for one in (*wanted, *more)]
     raise Refused("no_column", f"表头要有这几列：{'、'.join(wanted)}", "a column is missing", field="file")
 
 
-def _line(row: Sequence[object], places: tuple[int, int, int, int]) -> Line | None:
-    cells = [row[place] if place < len(row) else None for place in places]
-    amount = _fen(cells[1])
+def _line(row: Sequence[object], found: Sequence[int | None]) -> Line | None:
+    cells = [row[place] if place is not None and place < len(row) else None for place in found]
+    amount = fen_of(cells[1])
     if amount <= 0:
         return None
     serial = str(cells[3] or "").strip()
     if not serial or len(serial) > 60 or not serial.isprintable():
         raise Refused("bad_serial", "没有流水号", "no serial")
-    remark = " ".join(str(cells[2] or "").split())[:200]
-    return Line(_day(cells[0]), amount, remark, serial)
+    remark, told, payer = (text_of(cell) for cell in (cells[2], cells[4], cells[5]))
+    return Line(day_of(cells[0]), amount, remark[:200], serial, told[:60], payer[:100])
 
 
-def _fen(cell: object) -> Fen:
+def text_of(cell: object) -> str:
+    return " ".join(str(cell or "").split())
+
+
+def fen_of(cell: object) -> Fen:
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return 0
     if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
@@ -126,7 +144,7 @@ def _fen(cell: object) -> Fen:
     return parse_yuan(text)
 
 
-def _day(cell: object) -> date:
+def day_of(cell: object) -> date:
     if isinstance(cell, datetime):
         return cell.date()
     if isinstance(cell, date):

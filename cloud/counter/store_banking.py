@@ -192,15 +192,22 @@ async def statement(tx: Tx, account_id: int, sha256: str) -> Row | None:
     )
 
 
+async def elsewhere(tx: Tx, account_id: int, sha256: str) -> bool:
+    """Whether the same file was imported for another account."""
+    row = await tx.fetch_one("SELECT id FROM bank_statements WHERE sha256 = %s AND account_id <> %s", (sha256, account_id))
+    return row is not None
+
+
 async def add_statement(
-    tx: Tx, account: Row, name: str, sha256: str, lines: Sequence[Line], who: tuple[int, str], at: datetime
-) -> tuple[int, list[Row]] | None:
-    """(statement id, the lines that were new); None when the file came meanwhile."""
+    tx: Tx, account: Row, name: str, sha256: str, lines: Sequence[tuple[Line, str]], who: tuple[int, str], at: datetime
+) -> tuple[int, int] | None:
+    """Lines with their kind: (statement id, how many were new); None when the file came meanwhile."""
     known = await tx.fetch_all(
-        "SELECT serial FROM bank_lines WHERE account_id = %s AND serial = ANY(%s)", (account["id"], [one.serial for one in lines])
+        "SELECT serial FROM bank_lines WHERE account_id = %s AND serial = ANY(%s)",
+        (account["id"], [one.serial for one, _ in lines]),
     )
     old = {row["serial"] for row in known}
-    fresh = {one.serial: one for one in lines if one.serial not in old}
+    fresh = {one.serial: (one, kind) for one, kind in lines if one.serial not in old}
     row = await tx.fetch_one(
         """
         INSERT INTO bank_statements (company_id, account_id, name, sha256, at, by_id, by_number, lines, added)
@@ -210,51 +217,89 @@ async def add_statement(
     )
     if row is None:
         return None
-    added = []
-    for one in fresh.values():
-        made = await tx.fetch_one(
+    for one, kind in fresh.values():
+        await tx.execute(
             """
-            INSERT INTO bank_lines (company_id, statement_id, account_id, day, amount_fen, remark, serial)
-            VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id, day, amount_fen, remark, serial
+            INSERT INTO bank_lines (company_id, statement_id, account_id, day, amount_fen, remark, serial, kind, payer, twin)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s,
+                    (SELECT min(o.id) FROM bank_lines o WHERE o.account_id = %s AND o.day = %s AND o.amount_fen = %s
+                        AND o.remark = %s AND o.statement_id <> %s)) ON CONFLICT DO NOTHING
             """,
-            (account["company_id"], row["id"], account["id"], one.day, one.amount_fen, one.remark, one.serial),
-        )
-        if made is not None:
-            added.append(made)
-    return int(row["id"]), added
+            (
+                account["company_id"], row["id"], account["id"], one.day, one.amount_fen, one.remark, one.serial, kind, one.payer,
+                account["id"], one.day, one.amount_fen, one.remark, row["id"],
+            ),
+        )  # fmt: skip
+    return int(row["id"]), len(fresh)
 
 
-async def suggest(tx: Tx, line_id: int, slip_id: int) -> None:
-    await tx.execute("UPDATE bank_lines SET suggested = %s WHERE id = %s", (slip_id, line_id))
+async def suggest(tx: Tx, line_id: int, slip_id: int | None, doubt: str | None) -> None:
+    await tx.execute("UPDATE bank_lines SET suggested = %s, doubt = %s WHERE id = %s", (slip_id, doubt, line_id))
+
+
+_LINE = """
+    SELECT l.id, l.account_id, l.company_id, l.day, l.amount_fen, l.remark, l.serial, l.kind, l.payer, l.twin, l.suggested,
+           l.doubt, l.slip_id, l.confirmed_name, l.confirmed_at, l.decided_reason, l.statement_id
+    FROM bank_lines l
+"""
 
 
 async def lines(tx: Tx, account_id: int | None, slip_id: int | None = None) -> list[Row]:
-    """Money that came in and no slip took yet; of one slip: what was suggested or confirmed for it."""
+    """Money that came in and nothing took yet; of one slip: what was suggested or confirmed for it."""
     return await tx.fetch_all(
-        """
-        SELECT id, account_id, day, amount_fen, remark, serial, suggested, slip_id, confirmed_name, confirmed_at FROM bank_lines
-        WHERE (%s::int IS NULL OR account_id = %s)
-          AND (CASE WHEN %s::int IS NULL THEN slip_id IS NULL ELSE slip_id = %s OR slip_id IS NULL AND suggested = %s END)
-        ORDER BY day DESC, id DESC LIMIT 200
+        _LINE
+        + """
+        WHERE (%s::int IS NULL OR l.account_id = %s)
+          AND (CASE WHEN %s::int IS NULL THEN l.slip_id IS NULL ELSE l.slip_id = %s OR l.slip_id IS NULL AND l.suggested = %s END)
+          AND (l.slip_id IS NOT NULL OR NOT EXISTS (SELECT FROM bank_line_uses u WHERE u.line_id = l.id))
+        ORDER BY l.day DESC, l.id DESC LIMIT 200
         """,
         (account_id, account_id, slip_id, slip_id, slip_id),
     )
 
 
-async def take_lines(tx: Tx, line_ids: Sequence[int]) -> list[Row]:
+async def unplaced(tx: Tx, account_id: int) -> list[Row]:
+    """Every line of an account that nothing took yet, the oldest first."""
     return await tx.fetch_all(
-        "SELECT id, account_id, day, amount_fen, slip_id FROM bank_lines WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+        _LINE
+        + " WHERE l.account_id = %s AND NOT EXISTS (SELECT FROM bank_line_uses u WHERE u.line_id = l.id) ORDER BY l.day, l.id",
+        (account_id,),
+    )
+
+
+async def take_lines(tx: Tx, line_ids: Sequence[int]) -> list[Row]:
+    """The lines, locked, with what they are used for."""
+    return await tx.fetch_all(
+        """
+        SELECT l.id, l.account_id, l.company_id, l.day, l.amount_fen, l.remark, l.serial, l.kind, l.payer, l.twin, l.slip_id,
+               (SELECT u.used_for FROM bank_line_uses u WHERE u.line_id = l.id) AS used_for
+        FROM bank_lines l WHERE l.id = ANY(%s) ORDER BY l.id FOR UPDATE OF l
+        """,
         (list(line_ids),),
     )
 
 
-async def confirm(tx: Tx, line_ids: Sequence[int], slip_id: int, who: tuple[str, str], at: datetime, entry_id: int) -> None:
+async def use(tx: Tx, line_ids: Sequence[int], used_for: str, by_number: str, at: datetime) -> int:
+    """A line is used once, ever: how many of them were free."""
+    return await tx.execute(
+        """
+        INSERT INTO bank_line_uses (line_id, company_id, used_for, at, by_number)
+        SELECT id, company_id, %s, %s, %s FROM bank_lines WHERE id = ANY(%s) ON CONFLICT DO NOTHING
+        """,
+        (used_for, at, by_number, list(line_ids)),
+    )
+
+
+async def confirm(
+    tx: Tx, line_ids: Sequence[int], slip_id: int, who: tuple[str, str], at: datetime, entry_id: int, reason: str | None
+) -> None:
     await tx.execute(
         """
-        UPDATE bank_lines SET slip_id = %s, confirmed_by = %s, confirmed_name = %s, confirmed_at = %s, entry_id = %s
+        UPDATE bank_lines SET slip_id = %s, confirmed_by = %s, confirmed_name = %s, confirmed_at = %s, entry_id = %s,
+               decided_reason = %s
         WHERE id = ANY(%s)
         """,
-        (slip_id, *who, at, entry_id, list(line_ids)),
+        (slip_id, *who, at, entry_id, reason, list(line_ids)),
     )
 
 

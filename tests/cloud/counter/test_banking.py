@@ -116,7 +116,7 @@ async def test_nobody_confirms_what_they_deposited_received_or_counted(money_db)
     await handed(money_db)
     await close(money_db)
     made = await slip(money_db, there)
-    done = await read(money_db, there, sheet(("2026-11-25", "303.00", made.no, "S1")))
+    done = await read(money_db, there, sheet(("2026-11-25", "303.00", f"现金存入 {made.no}", "S1")))
     for number in (1, 2):
         async with money_db.tx(EAST) as tx:
             with pytest.raises(Refused, match="own_deposit"):
@@ -162,7 +162,7 @@ async def test_a_line_of_another_account_another_slip_or_nowhere(money_db):
     await close(money_db)
     made = await slip(money_db, there)
     await read(money_db, there, sheet(("2026-11-25", "353.00", "现金", "S1")))
-    await read(money_db, other, sheet(("2026-11-25", "353.00", "现金", "S1")))
+    await read(money_db, other, sheet(("2026-11-25", "353.00", "现金", "S9")))
     async with money_db.tx(EAST) as tx:
         (strange,) = await banking.store_banking.lines(tx, other)
         (own,) = await banking.store_banking.lines(tx, there)
@@ -170,7 +170,11 @@ async def test_a_line_of_another_account_another_slip_or_nowhere(money_db):
             await banking.confirm_arrival(tx, made.id, [strange["id"]], FINANCE, at=NOON)
         with pytest.raises(NotFound, match="line_not_found"):
             await banking.confirm_arrival(tx, made.id, [own["id"], 99_999], FINANCE, at=NOON)
-        assert (await banking.confirm_arrival(tx, made.id, [own["id"]], FINANCE, at=NOON)).arrived_fen == made.amount_fen
+        with pytest.raises(Refused, match="needs_reason"):
+            await banking.confirm_arrival(tx, made.id, [own["id"]], FINANCE, at=NOON)
+        why = "回单照片已核对"
+        done = await banking.confirm_arrival(tx, made.id, [own["id"]], FINANCE, at=NOON, reason=why)
+        assert done.arrived_fen == made.amount_fen
 
 
 async def test_another_companys_slip_account_and_lines_are_not_there(money_db):
@@ -279,7 +283,7 @@ async def test_a_week_of_two_cashiers_and_a_guard_balances_to_the_fen(money_db):
         for who in (1, 2):
             made = await slip(money_db, there, who=who, key=f"slip-{day}-{who:03d}", days=(at.date(),))
             if day < 4:
-                row = (f"{at.date() + timedelta(days=1)}", f"{made.amount_fen / 100:.2f}", made.no, f"S{made.id}")
+                row = (f"{at.date() + timedelta(days=1)}", f"{made.amount_fen / 100:.2f}", f"现金存入 {made.no}", f"S{made.id}")
                 done = await read(money_db, there, sheet(row))
                 async with money_db.tx(EAST) as tx:
                     await banking.confirm_arrival(tx, made.id, [done.matched[0][0]], FINANCE, at=at + timedelta(days=1))

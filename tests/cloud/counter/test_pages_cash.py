@@ -30,7 +30,7 @@ async def test_a_short_slip_is_asked_for_by_the_depositors_manager_and_decided_a
     await handed(hub.db, user=71, to=72)
     await close(hub.db)
     made = await slip(hub.db, there, who=72)
-    done = await read(hub.db, there, sheet(("2026-11-25", "300.00", made.no, "S1")))
+    done = await read(hub.db, there, sheet(("2026-11-25", "300.00", f"现金存入 {made.no}", "S1")))
     async with hub.db.tx(EAST) as tx:
         await banking.confirm_arrival(tx, made.id, [done.matched[0][0]], FINANCE, at=NOON)
     manager, form, _ = await browser(hub_client, "project_manager", project=11)

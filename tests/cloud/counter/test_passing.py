@@ -38,7 +38,7 @@ async def test_cash_goes_on_and_is_banked_by_who_has_it(money_db):
     with pytest.raises(Refused, match="nothing_to_bank"):
         await slip(money_db, there)
     made = await slip(money_db, there, who=3, key="slip-00002")
-    lines = await read(money_db, there, sheet(("2026-11-25", "303.00", made.no, "S1")))
+    lines = await read(money_db, there, sheet(("2026-11-25", "303.00", f"现金存入 {made.no}", "S1")))
     for number in (1, 2, 3):
         async with money_db.tx(EAST) as tx:
             with pytest.raises(Refused, match="own_deposit"):

@@ -118,7 +118,7 @@ async def banked(money_db):
         await handover.confirm(tx, offered.handover_id or 0, 2_000, 20_000, person(4), at=NOON)
     await close(money_db)
     made = await slip(money_db, there)
-    done = await read(money_db, there, sheet(("2026-11-25", "303.00", made.no, "S1")))
+    done = await read(money_db, there, sheet(("2026-11-25", "303.00", f"现金存入 {made.no}", "S1")))
     async with money_db.tx(EAST) as tx:
         await banking.confirm_arrival(tx, made.id, [done.matched[0][0]], FINANCE, at=NOON)
     return money_db

@@ -293,7 +293,8 @@ async def test_a_shift_is_closed_and_handed_over_on_the_pages(hub, hub_client):
     account = (await finance.post("/api/v1/counter/bank-accounts", json=body)).json()["id"]
     slip = {"csrf": sent["csrf"], "key": "page-slip-01", "project": "11", "account": str(account), "day": "2026-11-24"}
     assert (await manager.post("/deposit-slips?at=p11", data=slip)).status_code == 303
-    statement = "交易日期,收入金额,摘要,流水号\n2026-11-25,301.00,现金,S1".encode()
+    number = (await finance.get("/deposit-slips")).text.split("/deposit-slips/")[1].split("<")[0].split(">")[1]
+    statement = f"交易日期,收入金额,摘要,流水号\n2026-11-25,301.00,现金存入 {number},S1".encode()
     token = finance.headers["x-csrf-token"]
     files = {"file": ("11.csv", statement, "text/csv")}
     done = await finance.post("/deposit-slips/statement", data={"csrf": token, "account": str(account)}, files=files)
