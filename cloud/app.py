@@ -55,6 +55,8 @@ from cloud.fleet.service import BoxEvent, Handler, Handlers
 from cloud.ledger import service as ledger
 from cloud.metering import api as metering_api
 from cloud.metering import service as metering
+from cloud.notices import pages as notices_pages
+from cloud.notices import service as notices
 from cloud.parking import api as parking_api
 from cloud.parking import service as parking
 from cloud.payments import api as payments_api
@@ -135,6 +137,8 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
     hub.menu_counts = menu_counts(hub)
     hub.job_runners = job_runners()
     hub.approval_handlers = approval_handlers()
+    hub.channels = notices.channels(settings.messages)
+    hub.notice_checks = notice_checks()
     return hub
 
 
@@ -148,6 +152,7 @@ def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
         estate.keep_payers(hub.db, hub.clock.now),
     ]
     found.append(counter.keep_closing(hub.db, hub.settings.keys, hub.clock.now))
+    found.append(notices.keep_sending(hub.db, hub.channels, hub.notice_checks, hub.clock.now))
     found.append(jobs.work(hub))
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
 
@@ -170,7 +175,8 @@ def create_app(hub: Hub) -> FastAPI:
         estate_pages(page_user, cases),
     )
     owners = (rooms_router(require, cases), owners_router(require, cases), imports_router(require, audit), *forms)
-    for one in (*_ROUTERS, router, estate_router(require, audit), *owners, fleet_router(require), *shell):
+    told = (notices_pages.notice_pages(page_user),)
+    for one in (*_ROUTERS, router, estate_router(require, audit), *owners, *told, fleet_router(require), *shell):
         app.include_router(one)
     # Only what holds no secret is compressed: a token beside what a stranger can put into a page would leak by its length.
     app.mount("/static", GZipMiddleware(KeptFiles(directory=pages.STATIC), minimum_size=1000, compresslevel=6))
@@ -236,9 +242,14 @@ def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
     found = (
         pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT,
-        pages_assign.EXPORT,
+        pages_assign.EXPORT, notices_pages.EXPORT,
     )  # fmt: skip
     return {one.table.name: one for one in found}
+
+
+def notice_checks() -> dict[str, notices.Check]:
+    """kind of a message -> what is asked in the moment before it goes (W-03)."""
+    return {}
 
 
 def job_runners() -> dict[str, jobs.Runner]:

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     public_url    where owners' phones reach the hub (the QR on a receipt leads there); none: http://<listen>
     second_factor  HQ finance, approvers and technicians must set up a second factor (TOTP) before they may do anything
     demo          say on every page that nothing here is real
+    messages      where messages to owners go: 'console', or a file that gets a JSON line each; none: they wait
     """
 
     model_config = SettingsConfigDict(env_prefix="GATEHOUSE_", extra="ignore", frozen=True)
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     second_factor: bool = False
     demo: bool = False
+    messages: str | None = None
 
     @field_validator("broker", "box_brokers", mode="before")
     @classmethod
@@ -65,7 +67,7 @@ class Settings(BaseSettings):
             raise ValueError("must be 64 hexadecimal digits")
         return value or None
 
-    @field_validator("dsn", "admin_dsn", "box_url", "public_url")
+    @field_validator("dsn", "admin_dsn", "box_url", "public_url", "messages")
     @classmethod
     def _or_none(cls, value: str | None) -> str | None:
         return value or None

@@ -118,6 +118,16 @@ STATES: Mapping[str, Mapping[str, Word]] = {
         none | 无指令抬杆 | bad | hand-stop
     """),
     "plate": _words("corrected | 已改牌 | man | pencil"),
+    "message": _words("""
+        waiting | 等待发送 | wait | hourglass
+        sending | 发送中 | info | loader-2
+        sent | 已发 | ok | check
+        merged | 合成一条 | off | check
+        cancelled | 已取消 | off | ban
+        failed | 没发出 | bad | alert-triangle
+        unknown | 不知道是否送到 | wait | clock
+        unreachable | 没有联系方式 | man | phone
+    """),
     "reading": _words("""
         auto | 自动 | ok | router
         hand | 人工 | man | user

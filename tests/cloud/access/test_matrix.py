@@ -53,6 +53,8 @@ MATRIX = {
     "meter.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER, READER},
     "meter.write": {MANAGER, READER},
     "audit.read": {FINANCE, AUDITOR, ADMIN, SUB},
+    "notice.read": {FINANCE, AUDITOR, SUB, MANAGER},
+    "notice.write": {MANAGER},
     "company.write": {FINANCE},
     "project.write": {FINANCE},
     "owner.identity": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
