@@ -11,7 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
 
 from cloud.access import api as access_api
-from cloud.access import api_approvals, api_people, pages_approvals, pages_audit, pages_org
+from cloud.access import api_approvals, api_people, pages_approvals, pages_audit, pages_org, pages_settings
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
@@ -95,6 +95,7 @@ _ROUTERS = (
     api_people.router,
     pages_org.router,
     pages_audit.router,
+    pages_settings.router,
     fees_api.router,
     api_standards.router,
     api_billing.router,

@@ -62,7 +62,7 @@ async def ask(
     if amount_fen < 0:
         raise Refused("bad_amount", "金额不能是负数", "the amount decides the tier and is not negative", field="amount")
     owner = beneficiary or subject
-    await store.lock(tx, project_id, sort.family, owner)
+    await store.lock(tx, company_id, sort.family, owner)
     known = await store.by_key(tx, project_id, key)
     if known is not None:
         return _same(known, principal, kind, subject, amount_fen)

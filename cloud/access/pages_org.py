@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
+import segno
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 
-from cloud.access import org, security, sessions, users
+from cloud.access import org, security, sessions, totp, users
 from cloud.access import store_org as store
 from cloud.access.domain import NewUser, Principal, check_password
 from cloud.access.sessions import page_user
@@ -29,12 +31,7 @@ HERE = "/org"
 @router.get("/org")
 async def show(request: Request, user: Reader, q: Annotated[str, Query(max_length=40)] = "") -> HTMLResponse:
     """The tree on the left, people with their roles on the right."""
-    async with request.app.state.hub.db.tx(user.scope) as tx:
-        where = await scope_of(request, user, tx)
-        people = await store.people(tx, projects=where.ids if where.at else None, q=q.strip() or None)
-        tree = await org.tree(tx)
-    context: dict[str, Any] = {"people": people, "tree": tree, "q": q, "may_write": "user.write" in user.permissions}
-    return render(request, "access/org.html", **console(user, where, HERE), **context)
+    return await _tree(request, user, Form(), q)
 
 
 @router.get("/org/new")
@@ -62,6 +59,23 @@ async def add(request: Request, user: Writer) -> Response:
         except Refused as problem:
             form.refuse(problem)
     return await _form(request, user, form, status=422)
+
+
+@router.post("/org/departments")
+async def add_department(request: Request, user: Writer) -> Response:
+    """A department of a company, a project or the group; the tree shows it at once."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    name = form.text("name", need=True, longest=40)
+    if form.ok:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                company, project = await _codes(tx, form.values.get("place", ""))
+                await org.add_department(tx, user, name=name, company=company, project=project, at=hub.clock.now())
+            return RedirectResponse("/org", 303)
+        except Refused as problem:
+            form.refuse(problem)
+    return await _tree(request, user, form, status=422)
 
 
 @router.get("/org/{user_id}")
@@ -193,7 +207,20 @@ async def my_factor(request: Request, user: Anybody) -> Response:
         return RedirectResponse(f"/me?done={'on' if step == 'confirm' else 'off'}", 303)
     except Refused as problem:
         form.wrong("code", problem.zh)
-        return await _me(request, user, form, secret=form.values.get("secret", ""), status=422)
+        shown = form.values.get("secret", "")
+        return await _me(request, user, form, secret=shown if totp.is_secret(shown) else "", status=422)
+
+
+async def _tree(request: Request, user: Principal, form: Form, q: str = "", status: int = 200) -> HTMLResponse:
+    async with request.app.state.hub.db.tx(user.scope) as tx:
+        where = await scope_of(request, user, tx)
+        people = await store.people(tx, projects=where.ids if where.at else None, q=q.strip() or None)
+        tree = await org.tree(tx)
+    context: dict[str, Any] = {
+        "people": people, "tree": tree, "q": q, "form": form, "places": places(where, user),
+        "may_write": "user.write" in user.permissions,
+    }  # fmt: skip
+    return render(request, "access/org.html", status=status, **console(user, where, HERE), **context)
 
 
 async def _act(request: Request, user: Principal, user_id: int, form: Form, act: Callable[[Tx], Awaitable[None]]) -> Response:
@@ -243,10 +270,16 @@ async def _me(request: Request, user: Principal, form: Form, *, secret: str = ""
     context = {
         "form": form,
         "secret": secret,
+        "qr": factor_code(totp.address(secret, user.number)) if secret else "",
         "needed": hub.settings.second_factor and sessions.needs_factor(user.roles),
         "done": request.query_params.get("done", ""),
     }
     return render(request, "access/me.html", status=status, **console(user, where, "/me"), **context)
+
+
+def factor_code(address: str) -> Markup:
+    """The QR code that an authenticator app scans, as SVG in the page."""
+    return Markup(segno.make(address, error="m").svg_inline(scale=4, border=2, svgclass="qr", omitsize=True))
 
 
 def places(where: Place, user: Principal) -> dict[str, str]:

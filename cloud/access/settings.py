@@ -11,11 +11,10 @@ from cloud.access import store_settings as kept
 from cloud.access.audit import audit
 from cloud.access.domain import Principal
 from cloud.access.domain_approvals import Tier
+from cloud.access.domain_settings import Known
 from cloud.shared.db import Tx
 from cloud.shared.pages import ROLES
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused
-
-_TYPES: dict[str, type | tuple[type, ...]] = {"number": int, "text": str, "flag": bool, "document": (dict, list)}
 
 
 async def setting(tx: Tx, name: str, company_id: int | None) -> Any:
@@ -26,10 +25,17 @@ async def setting(tx: Tx, name: str, company_id: int | None) -> Any:
     raise _none(name)
 
 
+async def known(tx: Tx, name: str) -> Known:
+    """NotFound `no_setting`."""
+    found = await kept.known(tx, name)
+    if found is None:
+        raise _none(name)
+    return found
+
+
 async def versions(tx: Tx, name: str, company_id: int | None) -> list[dict[str, Any]]:
     """Every version of one place, newest first. NotFound `no_setting`."""
-    if await kept.name(tx, name) is None:
-        raise _none(name)
+    await known(tx, name)
     return await kept.history(tx, name, company_id)
 
 
@@ -50,22 +56,16 @@ async def change(
 
     NotFound `no_setting`; NotAllowed `hq_only`; Refused `bad_value`; Conflict `setting_changed`.
     """
-    known = await kept.name(tx, name)
-    if known is None:
-        raise _none(name)
-    if (known["high_risk"] or company_id is None) and not principal.scope.group:
-        raise NotAllowed("hq_only", f"{known['title']}由总部改", f"{name} is headquarters'", field="name")
-    wanted = _TYPES[known["kind"]]
-    if not isinstance(value, wanted) or (
-        known["kind"] == "number" and (isinstance(value, bool) or abs(int(str(value))) >= 2**53)
-    ):
-        raise Refused("bad_value", f"{known['title']}填的内容不对", f"{name} is a {known['kind']}", field="value")
+    one = await known(tx, name)
+    if (one.high_risk or company_id is None) and not principal.scope.group:
+        raise NotAllowed("hq_only", f"{one.title}由总部改", f"{name} is headquarters'", field="name")
+    one.check(value)
     past = await kept.history(tx, name, company_id)
     last = past[0]["version"] if past else 0
     if last != version or not await kept.add(tx, name, company_id, last + 1, value, reason, at, principal.number):
         who = f"{past[0]['set_by']} 刚改过" if past else "刚有人改过"
         raise Conflict("setting_changed", f"{who}，看过最新的再改", f"{name} is at version {last}", field="version", version=last)
-    before = {"value": past[0]["value"] if past else known["usual"], "version": last}
+    before = {"value": past[0]["value"] if past else one.usual, "version": last}
     facts = {"value": value, "version": last + 1}
     await audit(tx, principal, "setting.change", f"setting:{name}", before, facts, reason, at=at, company_id=company_id)
     return last + 1
@@ -76,13 +76,13 @@ async def change_tiers(
 ) -> int:
     """New approval limits of one kind, for the group or one company; requests that wait keep the ones they were made under.
 
-    NotAllowed `hq_only`; Refused `bad_kind`, `bad_tiers` (roles that the matrix does not let approve, bounds twice).
+    NotAllowed `hq_only`; NotFound `bad_kind`; Refused `bad_tiers` (roles that the matrix does not let approve, bounds twice).
     """
     if not principal.scope.group:
         raise NotAllowed("hq_only", "审批额度由总部改", "approval limits are headquarters'", field="kind")
     known = next((one for one in await store_approvals.kinds(tx) if one.code == kind), None)
     if known is None:
-        raise Refused("bad_kind", f"没有这种审批：{kind}", f"no approval kind {kind}", field="kind")
+        raise no_kind(kind)
     bounds = [one.up_to_fen for one in tiers]
     roles = {role for one in tiers for role in (*one.roles, *(one.second_roles or ()))}
     if not tiers or len(set(bounds)) != len(bounds) or roles - set(known.approvers) or any(not one.roles for one in tiers):
@@ -100,6 +100,10 @@ async def change_tiers(
 
 def _told(tiers: Sequence[Tier]) -> list[dict[str, object]]:
     return [{"up_to_fen": one.up_to_fen, "roles": one.roles, "second_roles": one.second_roles} for one in tiers]
+
+
+def no_kind(kind: str) -> NotFound:
+    return NotFound("bad_kind", f"没有这种审批：{kind}", f"no approval kind {kind}", field="kind")
 
 
 def _none(name: str) -> NotFound:

@@ -60,21 +60,14 @@ async def tiers(tx: Tx, company_id: int) -> dict[str, list[Tier]]:
     return found
 
 
-async def lock(tx: Tx, project_id: int, family: str, beneficiary: str) -> None:
-    """Requests for one beneficiary come one after another, so that each counts those before it."""
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 12))", (f"approval {project_id} {family} {beneficiary}",))
+async def lock(tx: Tx, company_id: int, family: str, beneficiary: str) -> None:
+    """Requests for one beneficiary come one after another in the whole company, so that each counts those before it (A-11)."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 12))", (f"approval {company_id} {family} {beneficiary}",))
 
 
 async def cumulated(tx: Tx, company_id: int, family: str, beneficiary: str, since: datetime) -> Fen:
-    """Waiting and approved amounts of a family for one beneficiary, asked for since."""
-    row = await tx.fetch_one(
-        """
-        SELECT coalesce(sum(a.amount_fen), 0)::bigint AS fen FROM approvals a JOIN approval_kinds k ON k.code = a.kind
-        WHERE a.company_id = %s AND k.family = %s AND a.beneficiary = %s AND a.requested_at > %s
-          AND a.state IN ('waiting', 'approved')
-        """,
-        (company_id, family, beneficiary, since),
-    )
+    """Waiting and approved amounts of a family for one beneficiary in the whole company, asked for since (A-11)."""
+    row = await tx.fetch_one("SELECT approval_cumulated(%s, %s, %s, %s) AS fen", (company_id, family, beneficiary, since))
     return int(row["fen"]) if row else 0
 
 

@@ -1,4 +1,4 @@
-"""SQL of settings: names, and every version of their values (migration 0013)."""
+"""SQL of settings: what exists, and every version of the values (migrations 0013, 0133)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from datetime import datetime
 from typing import Any
 
 from cloud.access.domain_approvals import Tier
+from cloud.access.domain_settings import Field, Known
 from cloud.shared.db import Tx
 
+_KNOWN = "SELECT name, title, kind, high_risk, usual, help, fields FROM setting_names"
 
-async def name(tx: Tx, name: str) -> dict[str, Any] | None:
-    return await tx.fetch_one("SELECT name, title, kind, high_risk, usual FROM setting_names WHERE name = %s", (name,))
+
+async def known(tx: Tx, name: str) -> Known | None:
+    row = await tx.fetch_one(_KNOWN + " WHERE name = %s", (name,))
+    return None if row is None else _known(row)
+
+
+async def every(tx: Tx) -> list[Known]:
+    return [_known(row) for row in await tx.fetch_all(_KNOWN + " ORDER BY name", ())]
+
+
+def _known(row: dict[str, Any]) -> Known:
+    fields = row["fields"] and tuple(Field(one["name"], one["title"], one.get("choices")) for one in row["fields"])
+    return Known(**row | {"fields": fields})
 
 
 async def listed(tx: Tx, company_id: int | None) -> list[dict[str, Any]]:

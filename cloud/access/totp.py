@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from datetime import datetime
 from urllib.parse import quote
@@ -18,6 +19,10 @@ DRIFT = 1
 def new_secret() -> str:
     """160 random bits in base 32, as apps read them."""
     return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def is_secret(text: str) -> bool:
+    return re.fullmatch(r"[A-Z2-7]{32}", text) is not None
 
 
 def step_of(now: datetime) -> int:

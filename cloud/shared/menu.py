@@ -51,6 +51,7 @@ MENU = (
     MenuItem("系统", "设备与盒子", "/fleet", "router", "box.read"),
     MenuItem("系统", "组织与权限", "/org", "users", "user.read"),
     MenuItem("系统", "操作日志", "/audit", "history", "audit.read"),
+    MenuItem("系统", "设置", "/settings", "tool", "setting.read"),
 )
 """Every page with a place in the menu. Where a role's order below does not name one, it stands at the end in its own group."""
 
@@ -68,7 +69,7 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("公司", "/today /approvals /cash"),
         ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /reports"),
         ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
-        ("系统", "/org /people /fleet /audit"),
+        ("系统", "/org /people /fleet /audit /settings"),
     ),
     "project_manager": (
         ("日常", "/home /today /owners /tickets /approvals /shifts"),

@@ -148,3 +148,16 @@ async def test_the_pages_of_people(hub_client, hub):
     assert "已停用" in page and "改了名" in page
     assert (await hub_client.post(f"{where}/enable", data={"reason": "回来"})).status_code == 303
     assert "停用" not in (await hub_client.get(f"/org/{own}")).text.split("gh-main")[1], "no buttons for oneself"
+
+
+async def test_a_department_from_the_page(hub_client):
+    """P-09, Y-10: it stands in the tree at once; without a place, or twice, nothing is made and what was typed stays."""
+    await hub_client.log_in("sub_manager", company=1)
+    nowhere = await hub_client.post("/org/departments", data={"name": "财务部", "place": ""})
+    assert nowhere.status_code == 422 and "选一个范围" in nowhere.text and 'value="财务部"' in nowhere.text
+    assert (await hub_client.post("/org/departments", data={"name": "财务部", "place": "c1"})).status_code == 303
+    assert "财务部" in (await hub_client.get("/org")).text
+    twice = await hub_client.post("/org/departments", data={"name": "财务部", "place": "c1"})
+    assert twice.status_code == 422 and "已经有部门" in twice.text
+    other = await hub_client.post("/org/departments", data={"name": "财务部", "place": "c2"})
+    assert other.status_code == 422, "another company's is no place here"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloud.access import totp
+from cloud.access import pages_org, totp
 from cloud.app import create_app
 from cloud.shared.settings import Settings
 from tests.support.hub import NOON, PASSWORD, HubClient, add_person
@@ -122,6 +122,10 @@ async def test_setting_it_up_as_a_page(hub_client, hub):
     secret = page.split('name="secret" value="')[1].split('"')[0]
     wrong = await hub_client.post("/me/factor", data={"step": "confirm", "secret": secret, "code": "000000"})
     assert wrong.status_code == 422 and "验证码不对" in wrong.text and secret in wrong.text
+    scanned = str(pages_org.factor_code(totp.address(secret, "hq-finance-0")))
+    assert scanned.startswith("<svg") and scanned in page and scanned in wrong.text
+    forged = await hub_client.post("/me/factor", data={"step": "confirm", "secret": "x" * 9000, "code": "000000"})
+    assert forged.status_code == 422 and "xxx" not in forged.text
     code = totp.code(secret, totp.step_of(hub.clock.now()))
     assert (await hub_client.post("/me/factor", data={"step": "confirm", "secret": secret, "code": code})).status_code == 303
     assert "已启用" in (await hub_client.get("/me")).text
