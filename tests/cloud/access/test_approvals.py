@@ -16,6 +16,7 @@ from cloud.shared.db import Scope
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused
 from tests.support.approvals import EAST, ROLES, ask, decide, person
 from tests.support.hub import NOON
+from tests.support.waiting import wait
 
 TODAY = NOON.date()
 
@@ -171,6 +172,30 @@ async def test_ten_small_ones_asked_for_at_once_count_together(hub):
     cashier = await person(hub, "c1", "cashier")
     made = await asyncio.gather(*(ask(hub, cashier, 5_000, key=f"p{n}", subject=f"line:{n}") for n in range(10)))
     assert sorted(one.cumulated_fen for one in made) == [5_000 * n for n in range(1, 11)]
+
+
+async def test_requests_split_over_two_projects_at_once_do_not_stay_under_the_tier(hub, money_admin):
+    """A-11: tiers count over the company, also for people who see one project of it only, and while the first still commits."""
+    here, there = await person(hub, "c1", "cashier"), await person(hub, "c2", "cashier", project=12)
+    assert here.scope.projects == {11} and there.scope.projects == {12}
+
+    def queued() -> bool:
+        return bool(money_admin.fetch("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+
+    wanted = {
+        "kind": "waiver", "title": "减免", "amount_fen": 15_000, "payload": {}, "before": "1", "after": "0", "reason": "银行晚到",
+        "terminal": "", "now": NOON, "beneficiary": "owner:101",
+    }  # fmt: skip
+    async with hub.db.tx(here.scope) as tx:
+        first = await access.ask(tx, here, project_id=11, subject="line:1", key="p-11", **wanted)
+        beside = asyncio.create_task(ask(hub, there, 15_000, project_id=12, subject="line:2", key="p-12"))
+        await asyncio.to_thread(wait, queued, 10, "the second request waits for the first")
+    second = await beside
+    assert (first.cumulated_fen, second.cumulated_fen) == (15_000, 30_000)
+    assert "project_manager" in first.roles and "project_manager" not in second.roles
+    far = await person(hub, "c3", "cashier", company=2, project=21)
+    other = await ask(hub, far, 15_000, project_id=21, subject="line:3", key="p-21")
+    assert other.cumulated_fen == 15_000, "another company's tier is its own"
 
 
 async def test_returned_and_withdrawn_ones_do_not_count(hub, carried):
