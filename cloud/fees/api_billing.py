@@ -111,7 +111,8 @@ async def drop(batch: LineId, body: PlaceInput, request: Request, user: Biller) 
     """Throw drafts away that nobody published."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
-        run = await fees.drop_run(tx, batch)
+        project = await estate.get_project(tx, body.project)
+        run = await fees.drop_run(tx, batch, project_id=project.id)
         await audit(tx, user, "fees.drop_run", f"run:{batch}", None, {"lines": run.lines}, "", at=hub.clock.now())
     return _run(run)
 

@@ -169,9 +169,15 @@ async def runs(tx: Tx, project_id: int, limit: int = 50) -> list[Run]:
     return await store_billing.runs(tx, project_id, limit)
 
 
-async def drop_run(tx: Tx, batch: int) -> Run:
-    """Throw away drafts that nobody published; they can be made again. Conflict `run_published`."""
-    if (await _run(tx, batch, lock=True)).state == "published":
+async def drop_run(tx: Tx, batch: int, *, project_id: int | None = None) -> Run:
+    """Throw away drafts that nobody published; they can be made again. `project_id`: only of this project.
+
+    NotFound `run_not_found`; Conflict `run_published`.
+    """
+    run = await _run(tx, batch, lock=True)
+    if project_id is not None and run.project_id != project_id:
+        raise NotFound("run_not_found", "没有这批应收", f"no run {batch} in project {project_id}", field="batch")
+    if run.state == "published":
         raise Conflict("run_published", "已发布的应收不能作废；请逐笔调整", f"run {batch} is published", field="batch")
     await store_billing.drop(tx, batch)
     return await _run(tx, batch)

@@ -111,3 +111,19 @@ async def test_a_back_dated_version_is_for_headquarters(hub, hub_client, worker)
     version = await must(hub_client, f"standards/{standard}/versions", **past)
     asked = await must(hub_client, f"versions/{version['id']}/publish", key="publish-0002")
     assert asked["kind"] == "standard.backdate"
+
+
+async def test_a_run_is_thrown_away_only_in_its_own_project(hub, hub_client, worker):
+    """F-10: the project that is named counts, also for somebody who sees both."""
+    async with hub_client.another() as manager:
+        await manager.log_in("project_manager", project=11)
+        await set_up(manager, hub)
+    await hub_client.log_in("project_manager", project=11, number="both")
+    await hub_client.log_in("project_manager", project=12, number="both")
+    wanted = {"project": 11, "through": "2026-12-31", "title": "12 月应收", "key": "run-2026-12"}
+    await finished(hub_client, (await must(hub_client, "runs", **wanted))["job"])
+    (made,) = (await hub_client.get("/api/v1/fees/runs?project=11")).json()["runs"]
+    for project, status, code in ((12, 404, "run_not_found"), (21, 404, "project_not_found")):
+        answer = await hub_client.post(f"/api/v1/fees/runs/{made['batch']}/drop", json={"project": project})
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (await must(hub_client, f"runs/{made['batch']}/drop", project=11))["state"] == "dropped"
