@@ -73,7 +73,7 @@ async def _deduct_room(tx: Tx, run: _Run, room_id: int) -> Deducted:
     locked = [
         line
         for line in await lines.lock(tx, run.project_id, [line.id for line in found], run.day)
-        if line.item.category not in _NOT_PAID_FROM_WALLETS
+        if line.item.category not in _NOT_PAID_FROM_WALLETS and not line.disputed
     ]
     done = Deducted()
     for payer_id, owed in _by_payer(locked).items():

@@ -15,7 +15,8 @@ from cloud.shared.db import Tx
 from cloud.wallets import lines
 from cloud.wallets import store_deposits as store
 from cloud.wallets.accounts import Deposit
-from cloud.wallets.deposits import exceeds, get, move
+from cloud.wallets.deposits import get, move
+from cloud.wallets.domain import exceeds
 from protocols.errors import NotFound, Refused
 from protocols.money import Fen, yuan
 from protocols.time import business_date

@@ -10,6 +10,7 @@ from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from cloud.wallets import store_deposits as store
 from cloud.wallets.accounts import Deposit, DepositMovement, Inspection
+from cloud.wallets.domain import exceeds
 from protocols.errors import Conflict, NotFound, Refused, Stop
 from protocols.money import MAX_FEN, Fen, yuan
 from protocols.time import business_date
@@ -157,13 +158,6 @@ async def inspect(tx: Tx, deposit_id: int, new: NewInspection, *, by: str, by_na
 async def history(tx: Tx, deposit_id: int) -> tuple[list[DepositMovement], list[Inspection]]:
     """Movements, oldest first, and inspections, newest first."""
     return await store.movements(tx, deposit_id), await store.inspections(tx, deposit_id)
-
-
-def exceeds(wanted: Fen, left: Fen) -> Refused:
-    """Q-66: more than the deposit holds."""
-    zh = f"扣款 {yuan(wanted)} 元超过押金余额 {yuan(left)} 元；先按余额扣，其余作为应收另行收取"
-    en = f"{wanted} fen exceed the {left} fen held"
-    return Refused("DEDUCTION_EXCEEDS_DEPOSIT", zh, en, field="amount", left_fen=left)
 
 
 def _not_found(deposit_id: int) -> NotFound:

@@ -16,6 +16,7 @@ from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from cloud.wallets import deposits, moving, store_refunds
 from cloud.wallets.accounts import WAYS, Refund, Way
+from cloud.wallets.domain import exceeds
 from protocols.errors import Conflict, NotFound, Refused
 from protocols.money import Fen, yuan
 from protocols.time import business_date
@@ -87,7 +88,7 @@ async def _check(tx: Tx, subject: str, amount_fen: Fen) -> _Held:
     if what == "deposit":
         deposit = await deposits.get(tx, int(number))
         if amount_fen > deposit.balance_fen:
-            raise deposits.exceeds(amount_fen, deposit.balance_fen)
+            raise exceeds(amount_fen, deposit.balance_fen)
         title, payer_id, held = f"押金 {deposit.no} {deposit.object}", deposit.payer_id, deposit.balance_fen
         project_id, room_id = deposit.project_id, deposit.room_id
     elif what == "wallet":

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from cloud.wallets import service as wallets
@@ -210,6 +211,18 @@ async def test_ten_runs_at_once_take_it_once(money_db):
     async with money_db.tx(EAST) as tx:
         assert await balances(tx) == {"general": 32_000}
         assert await wallets.faults(tx) == []
+
+
+async def test_nothing_is_taken_by_itself_for_a_line_in_dispute(money_db):
+    """A-08, V-02: the payer may still pay it at the counter; once the dispute ends the night pays it."""
+    async with money_db.tx(EAST) as tx:
+        disputed, other = await bill(tx, line(101, 5_000), line(101, 7_000, item="water"))
+        await top_up(tx, 20_000)
+        await fees.dispute(tx, 11, disputed, day=NOON.date(), reason="面积有异议", by="0301", at=NOON)
+        assert (await wallets.deduct(tx, 11, None, at=NOON, by="system")).fen == 7_000
+        assert [one.id for one in await fees.open_lines(tx, 11, 101, NOON.date())] == [disputed] != [other]
+        await fees.end_dispute(tx, 11, disputed, day=NOON.date())
+        assert (await wallets.deduct(tx, 11, None, at=NOON, by="system")).fen == 5_000
 
 
 async def test_the_night_deducts_everywhere_and_sounds_low_wallets_every_third_day(money_db):
