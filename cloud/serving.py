@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import structlog
 import uvicorn
 
+from cloud.access.service import first_run_code
 from cloud.app import background, create_app, make_hub
 from cloud.cli import Access, database, run
 from cloud.fleet.box_api import BoxListener
@@ -72,7 +73,11 @@ async def _serve(settings: Settings, access: Access, console: socket.socket, ser
             serving = [group.create_task(boxes.run()), group.create_task(front.serve([console]))]
             await front.up.wait()
             _leave_what_stays()
-            print(json.dumps({"ready": True, "console": _url(console), "boxes": boxes.url}), flush=True)
+            ready = {"ready": True, "console": _url(console), "boxes": boxes.url}
+            code = await first_run_code(db, settings.keys)
+            if code is not None:
+                ready["first_run"] = f"{_url(console)}/first-run?code={code}"
+            print(json.dumps(ready), flush=True)
             await stop.wait()
             front.should_exit = True
             boxes.stop()

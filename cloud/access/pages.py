@@ -10,9 +10,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from cloud.access import sessions, users
 from cloud.access.audit import audit
 from cloud.access.domain import Principal
+from cloud.access.first_run import NUMBER, begin, empty
 from cloud.access.sessions import page_user
+from cloud.shared.forms import Form
 from cloud.shared.pages import home_of, render
-from protocols.errors import NotAllowed
+from protocols.errors import Conflict, NotAllowed, Refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,7 +33,44 @@ async def form(request: Request, next: str = "") -> Response:
     user = await sessions.principal_of(request.app.state.hub, request, None)
     if user is not None:
         return RedirectResponse(_inside(next) or home_of(user), 303)
+    if await empty(request.app.state.hub.db):
+        return RedirectResponse("/first-run", 303)
     return _page(request, next=next)
+
+
+@router.get("/first-run")
+async def first_run(request: Request, code: str = "") -> Response:
+    """An empty hub asks for three things; the address that the server printed brings the code along (UI.md 17)."""
+    if not await empty(request.app.state.hub.db):
+        return RedirectResponse("/login", 303)
+    return _first(request, Form({"code": code}))
+
+
+@router.post("/first-run")
+async def begin_hub(request: Request) -> Response:
+    """The first administrator, logged in."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    group, name = form.text("group", need=True, longest=60), form.text("name", need=True, longest=40)
+    code, password = form.text("code", need=True), form.values.get("password", "")
+    if form.ok:
+        now, address = hub.clock.now(), sessions.client_address(request)
+        try:
+            await begin(hub.db, hub.settings.keys, code=code, group=group, name=name, password=password, at=now)
+            found = await sessions.log_in(hub.db, NUMBER, password, now, address)
+        except Conflict:
+            return RedirectResponse("/login", 303)
+        except Refused as problem:
+            form.refuse(problem)
+        else:
+            answer = RedirectResponse("/org/new?first=1", 303)
+            sessions.set_cookie(request, answer, found.token)
+            return answer
+    return _first(request, form, 422)
+
+
+def _first(request: Request, form: Form, status: int = 200) -> HTMLResponse:
+    return render(request, "access/first_run.html", status=status, form=form, number=NUMBER)
 
 
 @router.post("/login")

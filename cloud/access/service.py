@@ -6,6 +6,7 @@ from cloud.access.approvals import Handler, ask, decide, expire_all, get, listed
 from cloud.access.audit import audit, verify_audit
 from cloud.access.domain import Principal
 from cloud.access.domain_approvals import Approval
+from cloud.access.first_run import offered as first_run_code
 from cloud.access.housekeeping import keep_house
 from cloud.access.inbox import waiting_for
 from cloud.access.sessions import Require, log_in, page_user, principal_of, require
@@ -24,6 +25,7 @@ __all__ = [
     "decide",
     "everything",
     "expire_all",
+    "first_run_code",
     "get",
     "keep_house",
     "listed",

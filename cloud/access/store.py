@@ -164,6 +164,16 @@ async def known_to(tx: Tx, user_id: int) -> frozenset[str]:
     return frozenset() if row is None else frozenset({row["created_by"], row["password_by"] or ""})
 
 
+async def any_people(tx: Tx) -> bool:
+    row = await tx.fetch_one("SELECT EXISTS (SELECT FROM users) AS found")
+    return bool(row and row["found"])
+
+
+async def lock_people(tx: Tx) -> None:
+    """Until the end of the transaction nobody else makes the first person."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('first person', 10))")
+
+
 async def set_group(tx: Tx, name: str) -> None:
     await tx.execute("INSERT INTO group_info (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
 

@@ -31,13 +31,18 @@ async def create_admin(db: Database, *, group: str, number: str, name: str, pass
     check_password(password, number)
     hashed = await hash_password(password)
     async with db.tx(await everything(db)) as tx:
-        await store.set_group(tx, group)
-        made = await store.add_user(tx, (None, None), number, name, None, hashed, at, SYSTEM.number)
-        if made is None:
-            raise _taken(number)
-        await store.grant(tx, made, "hq_admin", None, None, at, SYSTEM.number)
-        facts = {"number": number, "role": "hq_admin"}
-        await audit(tx, SYSTEM, "user.create", f"user:{made}", None, facts, "create-admin", at=at, personal={"name": name})
+        return await add_admin(tx, group=group, number=number, name=name, hashed=hashed, at=at, why="create-admin")
+
+
+async def add_admin(tx: Tx, *, group: str, number: str, name: str, hashed: str, at: datetime, why: str) -> int:
+    """An administrator of the whole group whom nobody of the hub made: `why` stands in the log. Conflict `number_taken`."""
+    await store.set_group(tx, group)
+    made = await store.add_user(tx, (None, None), number, name, None, hashed, at, SYSTEM.number)
+    if made is None:
+        raise _taken(number)
+    await store.grant(tx, made, "hq_admin", None, None, at, SYSTEM.number)
+    facts = {"number": number, "role": "hq_admin"}
+    await audit(tx, SYSTEM, "user.create", f"user:{made}", None, facts, why, at=at, personal={"name": name})
     return made
 
 
