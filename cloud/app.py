@@ -62,8 +62,9 @@ from cloud.parking import service as parking
 from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
 from cloud.publishing import publish_bills
+from cloud.reports import api_reports, pages_cash, pages_receipts, pages_reports, pages_sites
+from cloud.reports import exporting as reports_exporting
 from cloud.reports import pages as reports_pages
-from cloud.reports import pages_cash, pages_receipts, pages_sites
 from cloud.shared import exports as shared_exports
 from cloud.shared import http, jobs, pages, people
 from cloud.shared.clock import Clock, SystemClock
@@ -124,6 +125,8 @@ _ROUTERS = (
     pages_deposits.router,
     reports_pages.router,
     pages_receipts.router,
+    pages_reports.router,
+    api_reports.router,
     pages_sites.router,
     pages_cash.router,
 )
@@ -260,6 +263,7 @@ def job_runners() -> dict[str, jobs.Runner]:
         fees.DRAFT_JOB: fees.draft_runner,
         fees.PUBLISH_JOB: publish_bills,
         import_job.KIND: import_job.runner(audit),
+        reports_exporting.KIND: reports_exporting.runner,
     }
 
 

@@ -42,6 +42,7 @@ MENU = (
     MenuItem("账务", "预存", "/wallets", "wallet", "wallet.read"),
     MenuItem("账务", "待付退款", "/refunds", "arrow-back-up", "wallet.read"),
     MenuItem("账务", "消息记录", "/notices", "message", "notice.read"),
+    MenuItem("账务", "报表", "/reports", "chart-bar", "report.money"),
     MenuItem("设置", "期初余额", "/opening", "file-spreadsheet", "charge.write"),
     MenuItem("经营", "业主房产", "/owners", "users", "owner.read"),
     MenuItem("经营", "收费标准", "/fees", "tag", "standard.read"),

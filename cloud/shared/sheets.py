@@ -49,7 +49,7 @@ class Heading:
 def workbook(heading: Heading, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], totals: Totals) -> bytes:
     """An .xlsx. Money stands in yuan with two decimals."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet(_name(heading.title))
+    sheet = book.create_sheet(sheet_name(heading.title))
     for number, column in enumerate(columns, 1):
         sheet.column_dimensions[get_column_letter(number)].width = _WIDTHS.get(column.kind, 22)
     lines = heading.lines()
@@ -115,5 +115,9 @@ def _text(sheet: Any, text: str, *, bold: bool = False) -> Any:
     return cell
 
 
-def _name(title: str) -> str:
+put, put_text, width_of = _cell, _text, _WIDTHS.get
+"""For who writes a sheet row by row, without holding all rows (R-15)."""
+
+
+def sheet_name(title: str) -> str:
     return "".join(one for one in title if one not in "[]:*?/\\")[:31] or "表"

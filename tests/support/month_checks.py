@@ -12,6 +12,7 @@ from cloud.access import service as access
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
+from tests.support import month_reports
 from tests.support.month import DECEMBER, LAST, Month
 from tests.support.month_books import Books
 
@@ -33,6 +34,7 @@ async def everything(month: Month) -> None:
         for site in month.world.sites:
             await bills(tx, month, site.project)
         await names(tx, month)
+        await month_reports.everything(tx, month)
 
 
 async def accounts_by_day(tx: Tx, books: Books) -> None:
