@@ -137,7 +137,6 @@ class Report:
     as_of: bool = False
     open_only: bool = False
     notes: tuple[str, ...] = ()
-    chart: str = ""
     permission: str = "report.money"
     extra: Callable[[Mapping[str, Any], date], Mapping[str, Any]] | None = None
     extra_columns: tuple[Column, ...] = ()

@@ -22,7 +22,7 @@ from cloud.shared.db import Scope, Tx
 from cloud.shared.exports import file_answer
 from cloud.shared.hub import Hub
 from cloud.shared.pages import console, render
-from cloud.shared.places import Place, scope_of
+from cloud.shared.places import scope_of
 from protocols.errors import NotFound, Refused, Retry
 
 router = APIRouter(include_in_schema=False)
@@ -214,7 +214,3 @@ def _quick(asked: Asked) -> list[tuple[str, str]]:
         ("今年", date(today.year, 1, 1), today),
     ]
     return [(name, address(asked, first=str(first), last=str(last), stand=None)) for name, first, last in days]
-
-
-def place_name(where: Place) -> str:
-    return where.name

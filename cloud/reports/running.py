@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from cloud.reports import standing, store_report
 from cloud.reports.domain_report import (
-    COMMON,
     GRAINS,
     Check,
     Field,
@@ -315,11 +314,3 @@ def frame(asked: Asked, by: str, now: datetime) -> Frame:
     stand = asked.stand.text if subject.bound else ""
     period = period_text(report, asked.first, asked.last)
     return Frame(report.title, report.no, asked.where.name, subject.basis, period, tuple(conditions), by, now, stand)
-
-
-def fixed_at(asked: Asked) -> Asked:
-    """The same question pinned to where the ledger stands now."""
-    return replace(asked, query={**asked.query, "stand": asked.stand.code})
-
-
-COMMON_KEYS = tuple(one.key for one in COMMON)

@@ -50,7 +50,6 @@ REPORTS = (
         grain="month",
         conditions=("item_name", "tender", "kind"),
         drill="details",
-        chart="bar",
         notes=("“预存”一列是用预存款抵的，收存时已计入当时的实收",),
     ),
     Report(
@@ -67,7 +66,6 @@ REPORTS = (
         grain="day",
         conditions=("item_name", "tender", "kind"),
         drill="details",
-        chart="bar",
     ),
     Report(
         "cashiers",

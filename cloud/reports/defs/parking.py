@@ -48,7 +48,6 @@ REPORTS = (
         values=_VALUES,
         conditions=("category", "lane"),
         drill="stays",
-        chart="bar",
     ),
     Report(
         "stays",
