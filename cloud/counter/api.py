@@ -61,6 +61,7 @@ class DepositInput(_Input):
     amount_fen: int = Field(gt=0, le=10**12)
     purpose: str = Field(min_length=1, max_length=40, pattern=_TEXT)
     condition: str = Field(default="", max_length=120, pattern=_TEXT)
+    object: str = Field(default="", max_length=40, pattern=_TEXT)
 
 
 class AheadInput(_Input):
@@ -118,7 +119,9 @@ class CollectInput(_Input):
             part_fen=self.part_fen,
             chosen=tuple((one.line, one.amount_fen) for one in self.chosen),
             top_ups=tuple(counter.TopUp(one.purpose, one.amount_fen, one.owner) for one in self.top_ups),
-            deposits=tuple(counter.DepositTaken(one.item, one.amount_fen, one.purpose, one.condition) for one in self.deposits),
+            deposits=tuple(
+                counter.DepositTaken(one.item, one.amount_fen, one.purpose, one.condition, one.object) for one in self.deposits
+            ),
             keep_excess=self.keep_excess,
             payer_name=self.payer_name,
             ahead=tuple(counter.PaidAhead(one.assignment, one.periods, one.expected_fen) for one in self.ahead),

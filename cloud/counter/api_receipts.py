@@ -37,11 +37,12 @@ class MoveInput(AskInput):
 
 @router.get("/api/v1/counter/receipts/{receipt_id}.pdf")
 async def receipt_pdf(receipt_id: int, request: Request, user: Reader, paper: str | None = None) -> Response:
-    """The paper: the company's, or one of a5, a4, matrix241, thermal80, thermal58.
+    """The paper: the terminal's, the company's, or one of a5, a4, matrix241, thermal80, thermal58.
 
     Each answer is a print: the first is the original, each further one a reprint (C-10).
     """
     hub = request.app.state.hub
+    paper = paper or printing.paper_of(request.cookies) or None
     async with hub.db.tx(user.scope) as tx:
         pdf = await printing.print_receipt(tx, receipt_id, person_of(user), hub.clock.now(), hub.settings.told_url, paper)
     headers = {"content-disposition": f'inline; filename="receipt-{receipt_id}.pdf"', "cache-control": "no-store"}

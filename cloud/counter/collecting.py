@@ -62,7 +62,10 @@ class CollectRequest:
             self.room_id, sorted(self.line_ids), offers, self.expected_total_fen, self.part_fen, self.shift_id
         ]  # fmt: skip
         ups = [(one.purpose, one.amount_fen, one.owner) for one in self.top_ups]
-        deposits = [(one.item, one.amount_fen, one.purpose, one.condition) for one in self.deposits]
+        deposits = [
+            (one.item, one.amount_fen, one.purpose, one.condition, *((one.object,) if one.object else ()))
+            for one in self.deposits
+        ]
         ahead = [(one.assignment_id, one.periods, one.expected_fen) for one in self.ahead]
         more = [sorted(self.chosen), ups, deposits, self.keep_excess, self.payer_name, ahead]
         return digest(self.project_id, [*content, *more] if any(more) else content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cloud.counter.domain import Offer, ReceiptLine
@@ -26,12 +26,13 @@ class TopUp:
 
 @dataclass(frozen=True, slots=True)
 class DepositTaken:
-    """A deposit taken with the receipt: item by code, what for, when it is given back."""
+    """A deposit taken with the receipt: item by code, what for, when it is given back; `object`: the room where it is empty."""
 
     item: str
     amount_fen: Fen
     purpose: str
     condition: str = ""
+    object: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,12 @@ async def hold(
         posting = await wallets.credit(tx, wallet.id, up.amount_fen, kind="top_up", source=place.source, at=place.at, by=place.by)
         held.add(f"prepayment:{up.purpose}", wallet.name, place, "转入预存，可抵以后的费用", up.amount_fen, posting)
     for one in deposits:
+        where = replace(place, object=one.object or place.object)
         new = wallets.NewDeposit(
-            one.item, place.object, one.amount_fen, one.purpose, place.room_id, place.payer_id, one.condition
+            one.item, where.object, one.amount_fen, one.purpose, place.room_id, place.payer_id, one.condition
         )
         deposit, posting = await wallets.take(tx, place.project_id, new, source=place.source, at=place.at, by=place.by)
-        held.add(f"deposit:{one.item}", deposit.item_name, place, f"{one.purpose} {deposit.no}", one.amount_fen, posting)
+        held.add(f"deposit:{one.item}", deposit.item_name, where, f"{one.purpose} {deposit.no}", one.amount_fen, posting)
     return held
 
 

@@ -18,6 +18,14 @@ from protocols.errors import NotFound, Refused
 from protocols.time import business_date
 
 TEMPLATE = "receipt.template"
+PAPER_COOKIE = "gh_paper"
+"""What a terminal prints on, where it is not the company's usual paper: its browser keeps it."""
+
+
+def paper_of(cookies: Mapping[str, str]) -> str:
+    """The terminal's own paper; empty for the company's."""
+    found = cookies.get(PAPER_COOKIE, "")
+    return found if found in PAPERS else ""
 
 
 async def receipt(tx: Tx, receipt_id: int) -> Receipt:

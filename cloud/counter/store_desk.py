@@ -51,6 +51,15 @@ async def last_of_shift(tx: Tx, shift_id: int, limit: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def deposit_items(tx: Tx, company_id: int) -> list[tuple[str, str]]:
+    """(code, name) of a company's deposit items in use."""
+    rows = await tx.fetch_all(
+        "SELECT code, name FROM fee_items WHERE company_id = %s AND category = 'deposit' AND active ORDER BY print_order, code",
+        (company_id,),
+    )
+    return [(row["code"], row["name"]) for row in rows]
+
+
 async def by_code(db: Database, book: str, number: int, prefix: bytes) -> Checked | None:
     """A receipt whose entry's hash begins with these five bytes; needs no log-in."""
     row = await db.call("SELECT * FROM receipt_by_code(%s, %s, %s)", (book, number, prefix))

@@ -14,7 +14,8 @@
   const changed = (one) => one.dispatchEvent(new Event("change", { bubbles: true }));
   function tick(one, on) { current = one; one.checked = on === undefined ? !one.checked : on; changed(one); }
   const shown = (name) => pay && [...pay.querySelectorAll(`[name=${name}]`)].find((one) => one.offsetParent !== null);
-  function toPay() { const field = shown("other_amount") || shown("tendered") || shown("reference"); if (field) { field.focus(); field.select(); } }
+  const ours = (field) => pay && field.form === pay;
+  function toPay() { const field = (shown("reason") && !shown("reason").value && shown("reason")) || shown("other_amount") || shown("tendered") || shown("reference"); if (field) { field.focus(); field.select(); } }
   // One period more is paid ahead of what can be (+); the server says what it costs.
   function periods(part, by) {
     // The field stands outside the part that the server's answer replaces, so that quick presses are all counted.
@@ -27,6 +28,30 @@
     const more = event.target.closest("[data-more]"), none = event.target.closest("[data-none]");
     if (more || none) { periods(event.target.closest("[data-ahead]"), more ? 1 : 0); if (list) list.focus(); }
   });
+  // What the keypad has no key for: letters, from the list. A part is opened and its first field takes the focus.
+  function open(id) {
+    const part = document.getElementById(id);
+    if (!part) return false;
+    part.open = true;
+    const field = part.querySelector("input, select");
+    if (field) { field.focus(); field.select && field.select(); }
+    return true;
+  }
+  function parts() {
+    const table = list && list.querySelector("table"), button = document.querySelector("[data-parts]");
+    if (!table) return false;
+    const on = table.classList.toggle("parts");
+    button.setAttribute("aria-expanded", on);
+    if (on) { const field = current && current.closest("tr").querySelector("[data-part]"); if (field) field.focus(); }
+    else { table.querySelectorAll("[data-part]").forEach((one) => { one.value = ""; }); window.htmx.trigger(pay, "gh:sums"); list.focus(); }
+    return true;
+  }
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-parts]")) parts(); });
+  if (list) list.addEventListener("input", (event) => {
+    const box = event.target.matches("[data-part]") && event.target.value && event.target.closest("tr").querySelector("input[type=checkbox]");
+    if (box && !box.checked) { box.checked = true; mark(); }
+  });
+  const LETTERS = { c: () => open("ups"), y: () => open("deposit"), d: () => open("also"), f: parts, b: () => { const link = document.getElementById("tolate"); if (link) link.click(); return link; } };
   function nextWay() {
     const at = ways.findIndex((one) => one.checked);
     ways[(at + 1) % ways.length].checked = true;
@@ -52,7 +77,10 @@
     } else if (key === "*" && ways.length && field !== find) {
       event.preventDefault();
       nextWay();
-    } else if (key === "Enter" && field && field !== find && pay && pay.contains(field)) {
+    } else if (key === "Enter" && field && field !== find && ours(field) && !pay.contains(field)) {
+      event.preventDefault();
+      toPay();
+    } else if (key === "Enter" && field && field !== find && ours(field)) {
       event.preventDefault();
       const wanted = shown("reference");
       if (wanted && field !== wanted && !wanted.value) wanted.focus();
@@ -71,17 +99,26 @@
     else if (key === "+" && pay) periods(document.querySelector("[data-ahead]"), 1);
     else if (key === "-" && current) location.href = `/charges/lines/${current.value}`;
     else if (key === "Enter" && pay) toPay();
+    else if (pay && LETTERS[key.toLowerCase()] && LETTERS[key.toLowerCase()]()) ;
     else return;
     event.preventDefault();
   }
 
   // What was typed outlives an expired session: it waits in this tab until its receipt is made.
-  const KEPT = "gh-desk", FIELDS = ["way", "tendered", "reference", "other", "other_amount"];
+  const KEPT = "gh-desk", FIELDS = ["way", "tendered", "reference", "other", "other_amount", "payer", "part", "reason"];
+  const more = () => [...pay.elements].map((one) => one.name).filter((name) => FIELDS.includes(name) || /^(part|up|deposit|ahead)_/.test(name));
   const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
-  if (document.querySelector(".done")) sessionStorage.removeItem(KEPT);
-  else if (kept && pay && pay.elements.room.value === kept.room) {
+  if (document.querySelector(".done, [data-sent]")) sessionStorage.removeItem(KEPT);
+  else if (kept && pay && pay.elements.room.value === kept.room && ((pay.elements.day || {}).value || "") === (kept.late || "")) {
     boxes.forEach((one) => { one.checked = kept.line.includes(one.value); });
-    FIELDS.forEach((name) => { if (pay.elements[name]) pay.elements[name].value = kept[name]; });
+    more().forEach((name) => {
+      const one = pay.elements[name];
+      if (kept[name] === undefined) return;
+      if (one.type === "checkbox") one.checked = Boolean(kept[name]); else one.value = kept[name];
+      const part = kept[name] && one.tagName === "INPUT" && one.closest("details");
+      if (part) part.open = true;
+      if (kept[name] && one.matches && one.matches("[data-part]")) list.querySelector("table").classList.add("parts");
+    });
     pay.elements.key.value = kept.key;
     mark();
     // htmx listens from DOMContentLoaded on, and this script is run before.
@@ -89,13 +126,14 @@
   } else if (kept && !list) {
     const again = document.createElement("a");
     again.className = "note wait";
-    again.href = `/desk?room=${kept.room}`;
+    again.href = kept.late ? `/desk/late?room=${kept.room}&day=${kept.late}` : `/desk?room=${kept.room}`;
     again.textContent = `${kept.who} 刚才没有收完，填的内容都留着。点这里接着收`;
     document.getElementById("find").after(again);
   }
   if (pay) pay.addEventListener("submit", () => {
     const form = new FormData(pay), what = { room: form.get("room"), key: form.get("key"), line: form.getAll("line") };
-    FIELDS.forEach((name) => { what[name] = form.get(name) || ""; });
+    more().forEach((name) => { what[name] = form.get(name) || ""; });
+    what.late = form.get("day") || "";
     what.who = document.querySelector(".who h1").textContent.trim().split(/\s/)[0];
     sessionStorage.setItem(KEPT, JSON.stringify(what));
   });
@@ -103,10 +141,16 @@
   // Focus: on the list when somebody was found, on the field at fault after an error, else in the search.
   const problem = document.getElementById("problem");
   const first = document.querySelector("[data-first]");
-  if (problem && pay) toPay();
+  const fault = problem && pay && problem.dataset.field && pay.elements[problem.dataset.field];
+  if (fault && fault.focus && fault.offsetParent !== null) fault.focus();
+  else if (problem && pay) toPay();
   else if (list && pay) list.focus();
   else if (first) first.focus();
   else if (find) { find.focus(); find.select(); }
+
+  // The paper this terminal prints on is remembered as soon as it is chosen.
+  const paper = document.querySelector("[data-paper]");
+  if (paper) paper.addEventListener("change", () => paper.form.requestSubmit());
 
   // A receipt just made prints itself, once: as a blob, so that the viewer may be asked to print.
   const print = document.querySelector("[data-print]");
@@ -118,7 +162,7 @@
       frame.src = URL.createObjectURL(blob);
       frame.onload = () => { try { frame.contentWindow.print(); } catch { window.open(frame.src); } if (find) find.focus(); };
       document.body.append(frame);
-      document.getElementById("printed").textContent = "已送打印机。再打记为补打";
+      document.getElementById("printed").textContent = "已送打印机。卡纸了收据也有效：再打记为补打";
       print.lastChild.textContent = "补打收据";
     }).catch(() => { document.getElementById("printed").textContent = "没送到打印机。收据有效，按“打印收据”再打"; });
   }
