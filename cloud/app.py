@@ -15,6 +15,10 @@ from cloud.access import api_approvals, api_people, pages_approvals, pages_audit
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
+from cloud.controls import api as controls_api
+from cloud.controls import service as controls
+from cloud.controls.engine import watch as watch_controls
+from cloud.controls.registry import CONTROLS
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import pages_owner, pages_search, routes_acts, routes_cash
@@ -129,6 +133,7 @@ _ROUTERS = (
     api_reports.router,
     pages_sites.router,
     pages_cash.router,
+    controls_api.router,
 )
 
 
@@ -158,6 +163,7 @@ def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
     found.append(counter.keep_closing(hub.db, hub.settings.keys, hub.clock.now))
     found.append(notices.keep_sending(hub.db, hub.channels, hub.notice_checks, hub.clock.now))
     found.append(jobs.work(hub))
+    found.append(watch_controls(hub.db, CONTROLS, hub.clock.now))
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
 
 
@@ -273,7 +279,10 @@ def menu_counts(hub: Hub) -> dict[str, tuple[str, Counter]]:
     async def approvals(tx: Tx, user: Any) -> Count:
         return Count(await waiting_for(tx, user, hub.clock.now()))
 
-    return {"/approvals": ("approval.read", approvals)}
+    async def alarms(tx: Tx, user: Any) -> Count:
+        return Count(await controls.waiting(tx), red=True)
+
+    return {"/approvals": ("approval.read", approvals), "/cash": ("cash.read", alarms)}
 
 
 async def _book_lane_cash(tx: Tx, events: Sequence[BoxEvent]) -> None:
