@@ -102,12 +102,9 @@ def notice_pages(page_user: Guard) -> APIRouter:
             where = await scope_of(request, user, tx)
             view = MESSAGES.view(request.query_params, await chosen_columns(tx, user, MESSAGES.name))
             page = await fetch(tx, where, view, people=user.scope.group)
-        context = {"table": MESSAGES, "view": view, "page": page, "channels": CHANNELS, "kinds": KINDS}
-        status = 422 if view.errors else 200
-        no_way = not hub.channels
-        return render(
-            request, "notices/notices.html", status=status, **console(user, where, "/notices"), **context, no_way=no_way
-        )
+        context: dict[str, Any] = {"table": MESSAGES, "view": view, "page": page, "channels": CHANNELS, "kinds": KINDS}
+        context |= console(user, where, "/notices") | {"no_way": not hub.channels}
+        return render(request, "notices/notices.html", status=422 if view.errors else 200, **context)
 
     @router.get("/notices/{message_id}")
     async def one(request: Request, message_id: Id, user: Annotated[Any, reader]) -> Response:

@@ -1,7 +1,7 @@
 """Messages to owners and to people of the house (W-01 .. W-05): queued with their reason, sent by whatever channel there is.
 
-    await notices.queue(tx, company_id=1, project_id=11, kind="arrears.reminder", to=notices.To("贾晓满", "139...", owner_id=7),
-                        text="【枫桥雅苑】...", channel="sms", subject="owner:7", money=True, not_before=now, key="rule:3:owner:7:2026-11-24")
+    await notices.queue(tx, company_id=1, project_id=11, kind="arrears.due", to=notices.To("贾晓满", "139...", owner_id=7),
+                        text="【枫桥雅苑】...", channel="sms", subject="owner:7", money=True, not_before=now, key="rule:3:7:1124")
 
 A message about money asks for money: an owner gets one a day and project, several become one (W-02); `hub.notice_checks[kind]` is
 asked in the moment before it goes and cancels or rewords it (W-03). Whoever tells that money came in says `money=False`.
@@ -79,8 +79,8 @@ async def queue(
 ) -> int:
     """Put a message into the outbox, in the caller's transaction; its number. The same key again is the same message.
 
-    `reason` is why, `computed` how that was found (W-05). Somebody without a phone or a link to themselves gets a row that says so
-    and is not sent: nothing that owes a message fails for it. Refused `bad_message`.
+    `reason` is why, `computed` how that was found (W-05). Somebody without a phone gets a row that says so and is not
+    sent: nothing that owes a message fails for it. Refused `bad_message`.
     """
     check_text(text, channel, key)
     unreachable = _unreachable(to, channel)
