@@ -157,6 +157,20 @@ async def five_payers(day: Day, cashier: Hands) -> None:
         await done(day, cashier, sum(ROOMS[153]), other=40_000)
 
 
+async def a_part(day: Day, cashier: Hands) -> None:
+    """C-03: a part of what is owed, by keys alone; the rest stays owed and is said at once."""
+    async with cashier.counted() as day.counts["a part, exact cash"]:
+        await find(cashier, 154)
+        await cashier.press("d", "Tab", "3", "0", "0")
+        await cashier.sees("300", within="#due")
+        await cashier.press("Enter")
+        await done(day, cashier, 30_000)
+    assert day.counts["a part, exact cash"].acts == 12
+    await find(cashier, 154)
+    await cashier.sees("500.00", "部分已缴", within="#list")
+    await cashier.press("Escape")
+
+
 async def a_void(day: Day, cashier: Hands, manager: Hands) -> None:
     """C-11, UI 9: asked at the counter, approved by a second person whose button says the amount; the counter hears of it."""
     day.now(at(DAY, 9, 24))
