@@ -319,22 +319,30 @@ async def erase(world: World, site: Site, room: int, owner: int, now: datetime) 
     books, day, clerk = world.books, now.date(), site.clerks[0]
     mine = [bill for bill in books.open(room, day) if bill.payer == owner]
     due = sum(bill.owes(day) for bill in mine)
-    if due <= 0:
+    if due < 0:
         return
+    receipt = await _pays_the_last(world, site, room, owner, mine, now) if due else None
+    while deposit_of(world, room) is not None:
+        await refund_deposit(world, site, room, clerk, None, now)
+    async with world.db.tx(site.scope) as tx:
+        gone = await erasing.erase(tx, site.manager, owner, reason="本人书面申请", now=now)
+        if receipt is not None:
+            found = await counter.receipt(tx, receipt.id)
+            assert (gone > 0, found.payer, found.payer_text, found.draft.total_fen) == (True, None, "已删除", due)
+    site.erased.append(owner)
+    books.acts["erased"] += 1
+
+
+async def _pays_the_last(world: World, site: Site, room: int, owner: int, mine: list[Bill], now: datetime) -> counter.Receipt:
+    day, clerk = now.date(), site.clerks[0]
+    due = sum(bill.owes(day) for bill in mine)
     request = counter.CollectRequest(
         site.project, room, tuple(bill.id for bill in mine), (counter.Offer("cash", due),), due, f"last-{owner:06d}",
         clerk.opened.id, clerk.terminal,
     )  # fmt: skip
     async with world.db.tx(site.scope) as tx:
         receipt = await counter.collect(tx, request, clerk.person, now)
-    parts = spread(mine, due, day)
-    books.take(Taken(receipt.id, site.project, room, day, [("cash", due, "")], parts, shift=clerk.opened.id))
-    while deposit_of(world, room) is not None:
-        await refund_deposit(world, site, room, clerk, None, now)
     assert receipt.payer is not None
-    async with world.db.tx(site.scope) as tx:
-        assert await erasing.erase(tx, site.manager, owner, reason="本人书面申请", now=now) > 0
-        found = await counter.receipt(tx, receipt.id)
-    assert (found.payer, found.payer_text, found.draft.total_fen) == (None, "已删除", due)
-    site.erased.append(owner)
-    books.acts["erased"] += 1
+    parts = spread(mine, due, day)
+    world.books.take(Taken(receipt.id, site.project, room, day, [("cash", due, "")], parts, shift=clerk.opened.id))
+    return receipt
