@@ -248,7 +248,7 @@ async def day_not_closed(look: Look) -> list[Finding]:
             f"{row['project_id']}:{row['subject']}", row["company_id"], row["project_id"], row["subject"], "没有人做日结",
             f"{row['subject'].removeprefix('day:')} 没有人日结，次日 06:00 由系统关闭。", row["at"], (), "", None, {},
             [Step(row["at"], "系统关闭日结", "系统", True)],
-            [Evidence("日结", f"/closes?at=p{row['project_id']}", row["subject"].removeprefix("day:"))],
+            [Evidence("日结", f"/shifts?at=p{row['project_id']}", row["subject"].removeprefix("day:"))],
         )
         for row in await store.cash_alarms(look.tx, look.since)
         if row["kind"] == "day_not_closed"

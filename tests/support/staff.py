@@ -14,6 +14,7 @@ from cloud.controls.registry import CONTROLS
 from cloud.controls.service import Raised
 from cloud.fees import service as fees
 from cloud.shared.hub import Hub
+from tests.support.cash import notes as notes_of
 from tests.support.hub import PASSWORD, HubClient, add_person
 from tests.support.money import EAST, line
 
@@ -160,3 +161,52 @@ async def void(site: Site, receipt: int, *, who: str = "0201", asked: str = "窗
 
 async def approve(site: Site, approval: int, fen: int, *, who: str = "0301", terminal: str = "办公室") -> None:
     await site.people[who].post(f"/api/v1/approvals/{approval}/approve", {"amount_fen": fen, "terminal": terminal})
+
+
+async def take_in(site: Site, fen: int, *, room: int = ROOM, who: str = "0201", **more: Any) -> dict[str, Any]:
+    """A payment that is no bill: `top_ups` or `deposits` of the counter's JSON."""
+    if who not in site.shifts:
+        await open_shift(site, who, f"窗口 {who[-1]}")
+    body = {
+        "project": 11, "room": room, "tender": "cash", "tendered_fen": fen, "expected_total_fen": fen, "key": key(),
+        "shift": site.shifts[who], "terminal": f"窗口 {who[-1]}", **more,
+    }  # fmt: skip
+    found: dict[str, Any] = await site.people[who].post("/api/v1/counter/collect", body)
+    return found
+
+
+async def waive(site: Site, fen: int, *, room: int, by: str = "0301", owed: int = 50_000, month: int = 10) -> None:
+    """A bill of a room, a part of it let go by request and approval."""
+    of = await bill(site, owed, room=room, month=month)
+    body = {"project": 11, "principal_fen": fen, "reason": "房屋漏水补偿", "key": key(), "terminal": "窗口 1"}
+    asked = await site.people["0201"].post(f"/api/v1/fees/lines/{of}/waiver", body)
+    await approve(site, asked["approval"], fen, who=by)
+
+
+async def hand_in(site: Site, fen: int, *, who: str = "0201", to: str = "0202", keep: int = 20_000) -> None:
+    """The shift is counted even and its cash handed to another cashier."""
+    notes = {str(value): pieces for value, pieces in notes_of(fen + keep).items()}
+    shift = site.shifts.pop(who)
+    count = await site.people[who].post(f"/api/v1/counter/shifts/{shift}/count", {"notes": notes, "key": key()})
+    offered = await site.people[who].post(
+        f"/api/v1/counter/counts/{count['id']}/handover", {"keep_float_fen": keep, "key": key()}
+    )
+    body = {"amount_fen": fen, "float_fen": keep, "key": key()}
+    await site.people[to].post(f"/api/v1/counter/handovers/{offered['handover']}/confirm", body)
+
+
+async def close_day(site: Site, who: str = "0202") -> None:
+    body = {"project": 11, "day": str(site.now.date()), "key": key()}
+    await site.people[who].post("/api/v1/counter/closes", body)
+
+
+async def make_slip(site: Site, *days: date, who: str = "0202") -> int:
+    """A deposit slip over closed days; the account is registered by headquarters when there is none."""
+    finance = site.people["9001"]
+    known = (await finance.get("/api/v1/counter/bank-accounts"))["accounts"]
+    if not known:
+        body = {"company": "hd", "code": "icbc-0417", "bank": "示例银行", "tail": "0417", "holder": "华东公司"}
+        await finance.post("/api/v1/counter/bank-accounts", body)
+        known = (await finance.get("/api/v1/counter/bank-accounts"))["accounts"]
+    body = {"project": 11, "days": [str(one) for one in days], "account": known[0]["id"], "key": key()}
+    return int((await site.people[who].post("/api/v1/counter/slips", body))["id"])

@@ -103,7 +103,7 @@ create function access_double_sessions(p_now timestamptz) returns table (
     first_seen timestamptz, second_started timestamptz)
     language sql stable security definer set search_path = public, pg_temp as $$
     select distinct on (u.id) u.id, u.number, u.name, u.company_id, u.project_id, a.address, b.address, a.seen_at, b.started_at
-    from sessions a join sessions b on b.user_id = a.user_id and b.started_at > a.started_at and b.address <> a.address
+    from sessions a join sessions b on b.user_id = a.user_id and b.started_at >= a.started_at and b.address <> a.address
     join users u on u.id = a.user_id and u.status = 'active'
     where (select current_setting('app.group', true)) = 'on'
       and a.seen_at > b.started_at and a.seen_at > p_now - interval '30 minutes' and b.seen_at > p_now - interval '30 minutes'
