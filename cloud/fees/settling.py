@@ -57,6 +57,12 @@ async def as_of(tx: Tx, lines: Sequence[Line], day: date) -> list[Line]:
     return [demanded(line) for line in lines]
 
 
+async def late_fees(tx: Tx, ids: Sequence[int], day: date) -> dict[int, Fen]:
+    """line -> late fee outstanding at the end of any day, by the payments and waivers that stood then (Q-54, A-01)."""
+    found = await as_of(tx, await store.lines(tx, ids), day)
+    return {line.id: line.late_fee_fen - line.late_paid_fen for line in found if line.late_policy is not None}
+
+
 async def settle(tx: Tx, shares: Sequence[Share], *, day: date, source: str) -> None:
     """Book shares of a payment on their locked lines; the status follows (part, paid).
 

@@ -176,6 +176,11 @@ async def lock(tx: Tx, project_id: int, ids: Sequence[int]) -> list[Line]:
     return [_line(row) for row in rows]
 
 
+async def lines(tx: Tx, ids: Sequence[int]) -> list[Line]:
+    """Lines by number as they stand, unlocked, whatever their status."""
+    return [_line(row) for row in await tx.fetch_all(_LINE + " WHERE c.id = ANY(%s) ORDER BY c.id", (list(ids),))]
+
+
 async def bill_faults(tx: Tx) -> list[tuple[int, int, str]]:
     """(project, ledger seq, detail) of bills whose lines are not those that were posted."""
     rows = await tx.fetch_all(

@@ -107,7 +107,7 @@ async def _deduct_payer(tx: Tx, run: _Run, room_id: int, payer_id: int | None, o
         debits[ref] = ledger.Posting(posting.account, total, ref)
     by_id = {line.id: line for line in owed}
     shares = [lines.share(by_id[line_id], sum(parts.values())) for line_id, parts in taken.items()]
-    await lines.settle(tx, shares, day=run.day, source=source)
+    await lines.settle(tx, shares, day=await ledger.first_open_day(tx, run.project_id, run.day), source=source)
     body = {"room": room_id, "lines": sorted(taken), "by": run.by}
     postings = [*debits.values(), *lines.credits(shares)]
     request = ledger.Request(run.project_id, "wallet_deduct", source, run.at, run.at, run.day, postings, body, late=True)

@@ -55,6 +55,8 @@ MATRIX = {
     "audit.read": {FINANCE, AUDITOR, ADMIN, SUB},
     "notice.read": {FINANCE, AUDITOR, SUB, MANAGER},
     "notice.write": {MANAGER},
+    "arrears.read": {FINANCE, AUDITOR, SUB, MANAGER},
+    "arrears.write": {MANAGER},
     "company.write": {FINANCE},
     "project.write": {FINANCE},
     "owner.identity": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
