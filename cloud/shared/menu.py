@@ -30,6 +30,7 @@ class MenuItem:
 MENU = (
     MenuItem("总部", "今日收款", "/today", "report-money", "today.read"),
     MenuItem("总部", "资金监控", "/cash", "shield-check", "cash.read"),
+    MenuItem("总部", "渠道对账", "/recon", "arrows-exchange", "recon.read"),
     MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
     MenuItem("账务", "审批", "/approvals", "checks", "approval.read"),
     MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),

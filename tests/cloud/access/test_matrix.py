@@ -81,6 +81,8 @@ MATRIX = {
     "slip.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
     "slip.write": {MANAGER, CASHIER},
     "slip.confirm": {FINANCE},
+    "recon.read": {FINANCE, AUDITOR},
+    "recon.write": {FINANCE},
     "book.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
     "book.write": {FINANCE, ADMIN},
     "wallet.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
