@@ -14,6 +14,7 @@ from cloud.access.service import Approval, Principal, ask
 from cloud.counter import store, store_refunding, store_shifts
 from cloud.counter.domain import Receipt, ReceiptLine
 from cloud.counter.printing import receipt
+from cloud.counter.shifts import require_cash
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
@@ -208,13 +209,15 @@ async def _book(tx: Tx, made: Quote, wanted: Wanted, approval: Approval, princip
 async def pay_cash(tx: Tx, principal: Principal, refund_id: int, now: datetime) -> wallets.Refund:
     """Pay an approved refund out of one's own open drawer. The same again gives the same refund.
 
-    Refused `no_shift` without an open shift in the refund's project, and what `wallets.pay_out` refuses.
+    Refused `no_shift` without an open shift in the refund's project, `drawer_short`, and what `wallets.pay_out` refuses.
     """
     found = await wallets.get_refund(tx, refund_id)
     held = await store_shifts.held_shift(tx, principal.user_id) if principal.user_id is not None else None
     shift = await store.shift(tx, held) if held is not None else None
     if shift is None or shift.project_id != found.project_id:
         raise Refused("no_shift", "先在这个项目开班，再从抽屉付现金", "no open shift of this person there", field="shift")
+    if found.state != "paid":
+        await require_cash(tx, shift, found.amount_fen, "请现金够的窗口来付，或改成转账重新申请")
     return await wallets.pay_out(
         tx,
         principal,

@@ -17,6 +17,7 @@ from cloud.counter.collecting import CollectRequest, take
 from cloud.counter.domain import Because, Offer, Receipt, Ref, reversal
 from cloud.counter.extras import TopUp
 from cloud.counter.posting import book
+from cloud.counter.shifts import require_cash
 from cloud.counter.store import Book, Shift
 from cloud.estate import service as estate
 from cloud.fees import service as fees
@@ -66,8 +67,11 @@ async def ask_move(
 
 
 async def void_approved(tx: Tx, approval: Approval, decider: Principal, now: datetime) -> None:
-    """Carry out an approved void (`approval_handlers`)."""
+    """Carry out an approved void (`approval_handlers`). Refused `drawer_short` where its cash was paid out again meanwhile."""
     found, shift = await _standing(tx, _number(approval, "receipt"))
+    cash = sum(one.amount_fen for one in found.draft.tenders if one.method == "cash")
+    if cash:
+        await require_cash(tx, shift, cash, "交班以后走退款手续")
     await _reverse(tx, found, shift, _because(approval, decider), now)
 
 

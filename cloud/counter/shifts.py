@@ -15,7 +15,7 @@ from cloud.counter.store_shifts import Count
 from cloud.estate import service as estate
 from cloud.shared.db import Scope, Tx
 from protocols.errors import Conflict, NotAllowed, NotFound, Refused
-from protocols.money import Fen
+from protocols.money import Fen, yuan
 from protocols.time import business_date, civil
 
 SYSTEM = Principal(None, "system", "系统", (), Scope.none(), frozenset())
@@ -182,6 +182,18 @@ def _same_count(known: Count, drawer: str, fen: Fen) -> Count:
     if (known.drawer, known.counted_fen) != (drawer, fen):
         raise Conflict("key_used", "这个请求号已经用于另一次盘点", "the key belongs to another count", field="key")
     return known
+
+
+async def require_cash(tx: Tx, shift: Shift, fen: Fen, instead: str) -> None:
+    """A drawer gives no more cash than lies in it; it stays locked until this transaction ends. How much lies there is not told:
+    its count is blind (C-31). Refused `drawer_short`, saying what to do `instead`.
+    """
+    drawer = f"shift:{shift.id}"
+    await store_shifts.lock_drawer(tx, shift.project_id, drawer)
+    held, _, _ = await store_shifts.drawer(tx, shift.project_id, drawer)
+    if shift.float_fen + held < fen:
+        zh = f"抽屉里的现金不够 {yuan(fen)} 元，{instead}"
+        raise Refused("drawer_short", zh, f"less than {fen} fen lie in the drawer of shift {shift.id}", field="way")
 
 
 async def shift_of(tx: Tx, shift_id: int) -> Shift:

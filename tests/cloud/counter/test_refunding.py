@@ -152,6 +152,34 @@ async def test_a_mistake_makes_the_line_owed_again_and_a_third_person_pays_from_
     await sound(hub)
 
 
+async def test_a_drawer_gives_no_more_cash_than_lies_in_it(hub, people):
+    """C-12, C-11, C-31: neither for a refund nor for a void; how much lies there is not said."""
+    asker, manager, headquarters = people
+    await paid(hub, 30_000)
+    asked = await ask(hub, asker, MISTAKE)
+    await decide(hub, headquarters, asked)
+    third = await person(hub, "0205", "cashier")
+    them = counter.Person(third.user_id, third.number, third.name)
+    number = await refund_of(hub, asked)
+    async with hub.db.tx(EAST) as tx:
+        opened = await counter.open_shift(tx, project_id=11, person=them, terminal="窗口 5", float_fen=20_000, at=NOON)
+    with pytest.raises(Refused, match="drawer_short") as refused:
+        async with hub.db.tx(EAST) as tx:
+            await refunding.pay_cash(tx, third, number, NOON)
+    assert "200" not in refused.value.zh and "300.00" in refused.value.zh
+    async with hub.db.tx(EAST) as tx:
+        (one,) = await bill(tx, line(102, 15_000))
+        made = await counter.collect(tx, request(opened, 102, [one], 15_000, key="key-0102"), them, NOON)
+        await refunding.pay_cash(tx, third, number, NOON)
+        void = await counter.ask_void(tx, third, made.id, reason="收错了", key="void-0102", terminal="窗口 5", now=NOON)
+    with pytest.raises(Refused, match="drawer_short"):
+        await decide(hub, manager, void)
+    async with hub.db.tx(EAST) as tx:
+        assert await balance(tx, "cash_drawer", f"shift:{opened.id}") == -15_000, "of a float of 20,000"
+        assert (await counter.receipt(tx, made.id)).reversed_by is None
+    await sound(hub)
+
+
 async def test_who_approved_does_not_pay(hub, people):
     """C-12: three people above 200 yuan, never the approver"""
     asker, manager, _ = people
