@@ -59,26 +59,33 @@ class LineInput(_Input):
 
 
 class LinesInput(_Input):
+    """`reason` is what the second person reads; without a `key` the same content is the same request."""
+
     project: int
     items: list[ItemInput] = Field(default=[], max_length=200)
     lines: list[LineInput] = Field(max_length=5000)
+    reason: str = Field(default="", max_length=200)
+    key: str = Field(default="", max_length=80)
+    terminal: str = Field(default="", max_length=40)
 
 
 @router.post("/api/v1/fees/lines")
 async def add_lines(body: LinesInput, request: Request, user: Biller) -> dict[str, Any]:
-    """Register items and add open charge lines in bulk, all or nothing; lines that live already are left alone (F-09)."""
+    """Register items and add open charge lines in bulk, all or nothing; lines that live already are left alone (F-09).
+
+    What nobody set up waits for a second person: then `approval` is its number and nothing was added yet."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
         project = await estate.get_project(tx, body.project)
         rooms = await estate.rooms_of(tx, body.project)
-        if body.items:
-            await fees.put_items(tx, project.company_id, [fees.Item(**item.model_dump()) for item in body.items])
         by_id = {room.id: room for room in rooms.values()}
         lines = [_line(line, rooms, by_id) for line in body.lines]
-        added = await by_hand.add(
-            tx, user, company_id=project.company_id, project_id=body.project, lines=lines, at=hub.clock.now()
-        )
-    return {"added": added, "known": len(body.lines) - added}
+        items = [fees.Item(**item.model_dump()) for item in body.items]
+        wanted = by_hand.Wanted(project.company_id, body.project, items, lines)
+        done = await by_hand.add(tx, user, wanted, reason=body.reason, key=body.key, terminal=body.terminal, at=hub.clock.now())
+    if done.approval is not None:
+        return {"added": 0, "known": 0, "approval": done.approval.id, "state": done.approval.state}
+    return {"added": done.added, "known": len(body.lines) - done.added}
 
 
 def _line(line: LineInput, rooms: dict[str, estate.Room], by_id: dict[int, estate.Room]) -> fees.NewLine:

@@ -69,6 +69,8 @@ class CancelInput(_Input):
 class DisputeInput(_Input):
     project: Id
     reason: Reason
+    key: Key
+    terminal: str = Field(default="", max_length=40)
 
 
 class PlaceInput(_Input):
@@ -162,13 +164,15 @@ async def cancel(body: CancelInput, request: Request, user: Adjuster) -> dict[st
 
 @router.post("/api/v1/fees/lines/{line}/dispute")
 async def dispute(line: LineId, body: DisputeInput, request: Request, user: Biller) -> dict[str, Any]:
-    """Flag a line: no late fee from today while the dispute stands (A-08)."""
+    """Ask for a line to be flagged: no late fee from today while the dispute stands, if a second person approves (A-08)."""
     hub = request.app.state.hub
-    now = hub.clock.now()
     async with hub.db.tx(user.scope) as tx:
-        await fees.dispute(tx, body.project, line, day=business_date(now), reason=body.reason, by=user.number, at=now)
-        await audit(tx, user, "fees.dispute", f"line:{line}", None, {"disputed": True}, body.reason, at=now)
-    return {"line": line, "disputed": True}
+        asked = await fees.ask_dispute(
+            tx, user, body.project, line, reason=body.reason, key=body.key, terminal=body.terminal, now=hub.clock.now()
+        )
+    if asked is None:
+        return {"line": line, "disputed": True}
+    return {"line": line, "disputed": False, "approval": asked.id, "state": asked.state}
 
 
 @router.post("/api/v1/fees/lines/{line}/dispute/end")

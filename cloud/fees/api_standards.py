@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.access.service import Principal, require
+from cloud.access.service import Approval, Principal, require
 from cloud.estate import service as estate
+from cloud.fees import exceptions
 from cloud.fees import service as fees
 from cloud.fees.calculator.planning import Draft
 from cloud.fees.calculator.rules import to_json
@@ -73,6 +74,8 @@ class AssignInput(_Input):
     contract: Id | None = None
     options: dict[str, Any] = Field(default={})
     reason: str = Field(default="", max_length=200)
+    key: str = Field(default="", max_length=80)
+    terminal: str = Field(default="", max_length=40)
 
 
 class EndInput(_Input):
@@ -174,13 +177,18 @@ async def publish(version: Id, body: PublishInput, request: Request, user: Write
 
 @router.post("/api/v1/fees/standards/{standard}/assignments")
 async def assign(standard: Id, body: AssignInput, request: Request, user: Writer) -> dict[str, Any]:
-    """Charge rooms or an object by a standard, all or nothing; 409 names the dates that overlap (F-08)."""
+    """Charge rooms or an object by a standard, all or nothing; 409 names the dates that overlap (F-08).
+
+    What differs from the standard waits for a second person: then `approval` is its number and nobody is charged yet."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
         found = await fees.get_standard(tx, standard)
         rooms = await estate.rooms_of(tx, found.project_id)
-        new = await fees.assign(tx, standard, _assignments(standard, body, rooms), at=hub.clock.now(), by=user.number, who=user)
-    return {"assignments": new}
+        new = _assignments(standard, body, rooms)
+        made = await exceptions.assign(tx, user, standard, new, key=body.key, terminal=body.terminal, at=hub.clock.now())
+    if isinstance(made, Approval):
+        return {"assignments": [], "approval": made.id, "state": made.state}
+    return {"assignments": made}
 
 
 def _assignments(standard: int, body: AssignInput, rooms: dict[str, estate.Room]) -> list[fees.NewAssignment]:

@@ -1,13 +1,13 @@
 """What differs from the standard for one object: a factor, an area, a quantity, days without rent (F-08). Pure.
 
-A project's manager writes it without a second person, so it is bounded: a number above nothing, with a reason, logged; whatever
-charges an object otherwise than the standard does is told to headquarters at once (G-04).
+It is bounded: a number above nothing, with a reason; whatever charges an object otherwise than the standard does waits for a
+second person (`exceptions`) and is told to headquarters at once (G-04).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -33,6 +33,20 @@ def check_options(options: Mapping[str, Any]) -> None:
 def exceptional(options: Mapping[str, Any]) -> bool:
     """Whether the object is charged otherwise than by its own facts: all but how many of something it has."""
     return any(options.get(name) not in (None, []) for name in ("factor", "area", "rent_free"))
+
+
+def words(options: Mapping[str, Any]) -> str:
+    """The options as an approver reads them: '系数 0.9，免租期 2026-12-01 至 2026-12-31'."""
+    told = []
+    for name, value in options.items():
+        if value in (None, []):
+            continue
+        if name == "rent_free":
+            spans = [(first, date.fromisoformat(to) - timedelta(days=1)) for first, to in value]
+            told.append(f"{_NAMES[name]} " + "、".join(f"{first} 至 {last}" for first, last in spans))
+        else:
+            told.append(f"{_NAMES[name]} {value}")
+    return "，".join(told)
 
 
 def _number(value: object, most: Decimal) -> bool:

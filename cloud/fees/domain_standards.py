@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from cloud.fees.calculator.rules import Rules
@@ -34,7 +35,10 @@ class Standard:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of a standard. state: draft or published; a published one never changes (F-04)."""
+    """A version of a standard. state: draft or published; a published one never changes (F-04).
+
+    filing, filing_name  SHA-256 and name of the price filing, None without one
+    """
 
     id: int
     project_id: int
@@ -47,6 +51,9 @@ class Version:
     reason: str
     at: datetime
     by: str
+    filing: str | None = None
+    filing_name: str | None = None
+    filed_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

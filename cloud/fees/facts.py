@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from cloud.estate import service as estate
-from cloud.fees import store_facts, store_standards
+from cloud.fees import store_facts, store_standards, store_yearly
 from cloud.fees.calculator.apportion import shared_total
 from cloud.fees.calculator.periods import Period, add_months, billing_day, due_day, inclusive
 from cloud.fees.calculator.planning import Draft
@@ -24,6 +24,7 @@ from cloud.fees.fact_models import checked
 from cloud.fees.store_billing import Row
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
+from protocols.money import round_fen
 
 Failure = Mapping[str, str]
 
@@ -66,7 +67,21 @@ async def record(
     made, stored = await store_standards.add_facts(tx, assignment_id, day, kept, at, by)
     if dict(stored) != kept:
         raise Conflict("facts_differ", f"{day} 的数据已经录过，内容不同", f"facts of {day} are there already", field="facts")
+    if before is not None and before[1].get("multiplier") not in (None, kept.get("multiplier")):
+        await _other_multiplier(tx, found, day, (str(before[1]["multiplier"]), str(kept.get("multiplier", "1"))), at, by)
     return made
+
+
+async def _other_multiplier(tx: Tx, one: Assignment, day: date, multiplier: tuple[str, str], at: datetime, by: str) -> None:
+    """Headquarters sees it at once, with what the last year's readings would come to by it (G-04)."""
+    old, new = (Decimal(text) for text in multiplier)
+    billed = await store_yearly.billed(tx, [one.id], day)
+    more = round_fen(billed * (Fraction(new) / Fraction(old) - 1)) if old else None
+    told = f"倍率 {multiplier[0]}", f"倍率 {multiplier[1]}"
+    change = store_yearly.Change(
+        "multiplier", one.standard_id, None, [one.object], *told, None, more, f"{day} 的读数", by, "", "", None, at
+    )
+    await store_yearly.add(tx, change)
 
 
 async def _rules(tx: Tx, assignment: Assignment, day: date) -> Rules:
@@ -132,7 +147,7 @@ async def _rows(
         if not season and one.day > through:
             continue
         inputs = _inputs(assignment, given, one, known)
-        for made in charge(inputs, given.versions, await _split(tx, one.facts)):
+        for made in charge(inputs, given.versions, await split_of(tx, one.facts)):
             covered = any(made.start < to and start < made.to for start, to in lines)
             early = billing_day(_term(given, made.start).term, Period(made.start, made.to)) > through
             if not covered and not (season and early):
@@ -179,7 +194,7 @@ def _row(assignment: Assignment, given: Given, inputs: Mapping[str, Any], made: 
     )  # fmt: skip
 
 
-async def _split(tx: Tx, facts: Mapping[str, Any]) -> Split | None:
+async def split_of(tx: Tx, facts: Mapping[str, Any]) -> Split | None:
     if facts.get("share") is None:
         return None
     row = await store_facts.share(tx, int(facts["share"]))
@@ -304,7 +319,7 @@ async def explain(
     known = [versions[one] for one in inputs["versions"]]
     period = Period(kept["period_from"], kept["period_to"])
     term = terms[inputs["term"]].term
-    for made in charge(inputs, known, await _split(tx, inputs["facts"])):
+    for made in charge(inputs, known, await split_of(tx, inputs["facts"])):
         if (made.start, made.to) == period:
             due = due_day(term, period)
             number = f"{made.version.number}"

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from cloud.access.service import Principal, audit, page_user
+from cloud.access.service import Approval, Principal, audit, page_user
 from cloud.estate import service as estate
-from cloud.fees import standards, store_setup
+from cloud.fees import exceptions, standards, store_setup
 from cloud.fees.domain_standards import NewAssignment, Standard
 from cloud.fees.fact_models import MODELS, fact_words
 from cloud.fees.pages_fees import Id, Writer
+from cloud.fees.pages_lines import terminal_of
 from cloud.shared.db import Tx
 from cloud.shared.exports import Export
 from cloud.shared.forms import Form
@@ -135,8 +136,11 @@ async def assign(request: Request, user: Writer, standard_id: Id) -> Response:
                     new = [
                         NewAssignment(standard_id, one.id, one.code, start, end, options=options, reason=reason) for one in rooms
                     ]
-                    await standards.assign(tx, standard_id, new, at=hub.clock.now(), by=user.number, who=user)
-                    return RedirectResponse(f"/fees/assignments?standard={standard_id}&at=p{found.project_id}", 303)
+                    made = await exceptions.assign(
+                        tx, user, standard_id, new, key=form.key, terminal=terminal_of(request), at=hub.clock.now()
+                    )
+                    there = f"/fees/assignments?standard={standard_id}&at=p{found.project_id}"
+                    return RedirectResponse(f"/approvals/{made.id}" if isinstance(made, Approval) else there, 303)
         except NotFound:
             raise
         except Refused as problem:

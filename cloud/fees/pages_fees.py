@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, page_user
 from cloud.estate import service as estate
-from cloud.fees import catalogue, standards, store_setup
+from cloud.fees import approving, catalogue, standards, store_setup
 from cloud.fees.domain_standards import Standard, Version
 from cloud.fees.pages_lines import terminal_of
 from cloud.fees.saying import headline, words_of
@@ -90,7 +90,7 @@ async def publish(request: Request, user: Writer, version_id: Id) -> Response:
     standard_id = form.number("standard", need=True) or 0
     try:
         async with hub.db.tx(user.scope) as tx:
-            asked = await standards.ask_publish(
+            asked = await approving.ask_publish(
                 tx, user, version_id, key=form.key, terminal=terminal_of(request), now=hub.clock.now()
             )
         return RedirectResponse(f"/approvals/{asked.id}", 303)

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from cloud.access import service as access
 from cloud.access.service import Principal, audit, page_user
-from cloud.fees import adjusting, billing, settling, store_lists
+from cloud.fees import adjusting, billing, disputing, settling, store_lists
 from cloud.fees.domain import Line
 from cloud.fees.pages_charges import Id, Reader
 from cloud.shared.forms import Form
@@ -104,7 +104,7 @@ async def cancel(request: Request, user: Adjuster, line_id: Id) -> Response:
 
 @router.post("/charges/lines/{line_id}/dispute")
 async def dispute(request: Request, user: Biller, line_id: Id) -> Response:
-    """Flag it, or settle its dispute: no late fee while it stands (A-08)."""
+    """Ask for it to be flagged, or settle its dispute: no late fee while it stands (A-08)."""
     hub = request.app.state.hub
     now = hub.clock.now()
     form = Form(await request.form())
@@ -114,13 +114,16 @@ async def dispute(request: Request, user: Biller, line_id: Id) -> Response:
         try:
             async with hub.db.tx(user.scope) as tx:
                 project, day = await _project(tx, line_id), business_date(now)
+                asked = None
                 if ends:
                     await settling.end_dispute(tx, project, line_id, day=day)
+                    facts = {"disputed": True}, {"disputed": False}
+                    await audit(tx, user, "fees.end_dispute", f"line:{line_id}", *facts, reason, at=now)
                 else:
-                    await settling.dispute(tx, project, line_id, day=day, reason=reason, by=user.number, at=now)
-                action = "fees.end_dispute" if ends else "fees.dispute"
-                await audit(tx, user, action, f"line:{line_id}", {"disputed": ends}, {"disputed": not ends}, reason, at=now)
-            return RedirectResponse(f"/charges/lines/{line_id}", 303)
+                    asked = await disputing.ask_dispute(
+                        tx, user, project, line_id, reason=reason, key=form.key, terminal=terminal_of(request), now=now
+                    )
+            return RedirectResponse(f"/approvals/{asked.id}" if asked else f"/charges/lines/{line_id}", 303)
         except NotFound:
             raise
         except Refused as problem:

@@ -6,20 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from cloud.access.service import Approval, Principal, ask, audit
+from cloud.access.service import Principal, audit
 from cloud.estate import service as estate
 from cloud.fees import store, store_standards
 from cloud.fees.calculator.rules import parse_rules
 from cloud.fees.calculator.term import parse_term
 from cloud.fees.differing import check_options, exceptional
 from cloud.fees.domain_standards import Assignment, NamedTerm, NewAssignment, Standard, Version
-from cloud.fees.saying import headline, words_of
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
-from protocols.time import business_date
-
-PUBLISH, BACKDATE = "standard.publish", "standard.backdate"
-"""Kinds of approval: a version that begins today or later, and one that begins in the past (F-04)."""
 
 
 async def add_term(
@@ -101,69 +96,17 @@ async def draft_version(
     return version
 
 
-async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str, terminal: str, now: datetime) -> Approval:
-    """Ask for a version to be put in force: by HQ when it begins in the past, and then the reader sees what it changes (F-04).
-
-    NotFound `version_not_found`; Conflict `not_draft`; those of `ask`.
-    """
-    version = await _version(tx, version_id)
-    if version.state == "published":
-        raise Conflict("not_draft", "这个版本已经发布", f"version {version_id} is published", field="version")
-    standard = await store_standards.standard(tx, version.standard_id)
-    assert standard is not None
-    before = [
-        one for one in await store_standards.versions(tx, version.project_id, published=True) if one.standard_id == standard.id
-    ]
-    in_force = next((one for one in reversed(before) if one.effective_from <= version.effective_from), None)
-    past = version.effective_from < business_date(now)
-    touched = await store.lines_since(tx, standard.id, version.effective_from) if past else (0, 0)
-    was, after = _changed(in_force, version)
-    after += f"，自 {version.effective_from} 起"
-    if touched[0]:
-        after += f"；影响已生成的 {touched[0]} 笔应收"
-    return await ask(
-        tx, principal, kind=BACKDATE if past else PUBLISH, project_id=version.project_id, subject=f"version:{version_id}",
-        title=f"{standard.name} 第 {version.number} 版", amount_fen=touched[1], payload={"version": version_id},
-        before=was, after=after, reason=version.reason, key=key,
-        terminal=terminal, now=now, beneficiary=f"standard:{standard.id}",
-    )  # fmt: skip
-
-
-def _changed(old: Version | None, new: Version) -> tuple[str, str]:
-    """What the approver reads: the price, the term by name and code, and every choice that is not as it was; of a new one all."""
-    known = words_of(old.rules) if old else []
-    now = words_of(new.rules)
-    told = [f"{headline(one.rules)}，{one.term.name}（{one.term.code}）" for one in (old, new) if one is not None]
-    gone = [f"{what}：{how}" for what, how in known if (what, how) not in now]
-    come = [f"{what}：{how}" for what, how in now if (what, how) not in known]
-    come += [f"{what}：不再有" for what, _ in known if what not in dict(now)]
-    return "；".join([told[0], *gone]) if old else "（新标准）", "；".join([told[-1], *come])
-
-
 async def publish(tx: Tx, version_id: int, *, at: datetime, by: str) -> Version:
     """Put a version in force. Whoever calls has made sure that a second person wants it.
 
     NotFound `version_not_found`; Refused `published`, `same_day` beside another version of that day.
     """
-    version = await _version(tx, version_id, lock=True)
+    version = await get_version(tx, version_id, lock=True)
     if version.state == "published":
         raise Refused("published", "这个版本已经发布", f"version {version_id} is published")
     if not await store_standards.publish(tx, version_id, at, by):
         raise Refused("same_day", f"{version.effective_from} 已有一个发布的版本", "a version begins on that day already")
-    return await _version(tx, version_id)
-
-
-async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
-    """The approvals' handler: the version is in force. Refused as `publish`, and `became_past` for one whose day went by while it
-    waited for somebody who may not decide about the past (F-04).
-    """
-    version_id = approval.payload["version"]
-    assert isinstance(version_id, int)
-    version = await _version(tx, version_id)
-    if approval.kind == PUBLISH and version.effective_from < business_date(now):
-        zh = f"等审批时已过了生效日 {version.effective_from}：追溯生效要由总部批，请退回后重新申请"
-        raise Refused("became_past", zh, f"version {version_id} begins in the past by now", field="effective_from")
-    await publish(tx, version_id, at=now, by=principal.number)
+    return await get_version(tx, version_id)
 
 
 async def assign(
@@ -175,6 +118,15 @@ async def assign(
     exception without one; Conflict `overlap` naming object and dates of what is there.
     """
     standard = await get_standard(tx, standard_id)
+    await check(tx, standard, new)
+    made = await store_standards.add_assignments(tx, standard_id, new, at, by)
+    if who is not None and new:
+        await _tell_assigned(tx, standard, new, who, at)
+    return made
+
+
+async def check(tx: Tx, standard: Standard, new: Sequence[NewAssignment]) -> None:
+    """Whether objects may be charged so; until the transaction ends nobody else assigns in the project. Refused as `assign`."""
     await _check_new(tx, standard, new)
     seen: dict[str, list[tuple[date, date]]] = {}
     for one in new:
@@ -189,10 +141,6 @@ async def assign(
     met = await store_standards.covered(tx, standard.project_id, new, standard.item)
     if met is not None:
         raise _overlap(*met)
-    made = await store_standards.add_assignments(tx, standard_id, new, at, by)
-    if who is not None and new:
-        await _tell_assigned(tx, standard, new, who, at)
-    return made
 
 
 async def _check_new(tx: Tx, standard: Standard, new: Sequence[NewAssignment]) -> None:
@@ -270,7 +218,8 @@ async def assignments(tx: Tx, project_id: int) -> list[Assignment]:
     return await store_standards.assignments(tx, project_id)
 
 
-async def _version(tx: Tx, version_id: int, *, lock: bool = False) -> Version:
+async def get_version(tx: Tx, version_id: int, *, lock: bool = False) -> Version:
+    """NotFound `version_not_found`, also outside the scope."""
     found = await store_standards.version(tx, version_id, lock=lock)
     if found is None:
         raise NotFound("version_not_found", "没有这个版本", f"no version {version_id}", field="version")

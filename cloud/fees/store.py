@@ -54,20 +54,6 @@ async def items(tx: Tx, company_id: int) -> dict[str, tuple[int, Item]]:
     return {row["code"]: (row["id"], _item(row)) for row in rows}
 
 
-async def lines_since(tx: Tx, standard_id: int, day: date) -> tuple[int, int]:
-    """(how many, fen) of a standard's live lines whose period reaches beyond a day."""
-    row = await tx.fetch_one(
-        """
-        SELECT count(*) AS n, coalesce(sum(abs(c.amount_fen)), 0)::bigint AS fen
-        FROM charge_lines c JOIN fee_versions v ON v.id = c.version_id
-        WHERE v.standard_id = %s AND c.period_to > %s AND c.status <> 'cancelled'
-        """,
-        (standard_id, day),
-    )
-    assert row is not None
-    return row["n"], row["fen"]
-
-
 async def kept(tx: Tx, project_id: int, line: int) -> dict[str, Any] | None:
     """What a line was calculated from and what came out: inputs, steps, amount_fen, period_from, period_to."""
     return await tx.fetch_one(
@@ -138,6 +124,28 @@ async def add_lines(
         ),
     )
     return [(row["code"], row["amount_fen"]) for row in rows]
+
+
+async def missing(tx: Tx, project_id: int, lines: Sequence[NewLine]) -> int:
+    """How many of these lines do not live yet (F-09)."""
+    row = await tx.fetch_one(
+        """
+        SELECT count(*) AS n FROM unnest(%s::text[], %s::text[], %s::date[], %s::date[]) AS n (item, object, start, finish)
+        WHERE NOT EXISTS (
+            SELECT FROM charge_lines c JOIN fee_items i ON i.id = c.item_id
+            WHERE c.project_id = %s AND i.code = n.item AND c.object = n.object AND c.period_from = n.start
+              AND c.period_to = n.finish AND c.status <> 'cancelled' AND c.adjusts IS NULL)
+        """,
+        (
+            [line.item for line in lines],
+            [line.object for line in lines],
+            [line.period_from for line in lines],
+            [line.period_to for line in lines],
+            project_id,
+        ),
+    )
+    assert row is not None
+    return int(row["n"])
 
 
 async def batch_digest(tx: Tx, batch: int) -> str:

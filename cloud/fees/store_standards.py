@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from cloud.fees.calculator.rules import Rules, parse_rules, to_json
@@ -16,7 +17,8 @@ _STANDARD = """
     SELECT s.id, s.project_id, i.code AS item, s.code, s.name FROM fee_standards s JOIN fee_items i ON i.id = s.item_id
 """
 _VERSION = """
-    SELECT v.id, v.project_id, v.standard_id, v.number, v.effective_from, v.rules, v.state, v.reason, v.at, v.by,
+    SELECT v.id, v.project_id, v.standard_id, v.number, v.effective_from, v.rules, v.state, v.reason, v.at, v.by, v.filing,
+           v.filing_name, v.filed_price,
            t.id AS term_id, t.code AS term_code, t.name AS term_name, t.rules AS term_rules
     FROM fee_versions v JOIN fee_terms t ON t.id = v.term_id
 """
@@ -99,6 +101,21 @@ async def versions(tx: Tx, project_id: int, *, published: bool = False) -> list[
 async def version(tx: Tx, version_id: int, *, lock: bool = False) -> Version | None:
     row = await tx.fetch_one(_VERSION + " WHERE v.id = %s" + (" FOR UPDATE OF v" if lock else ""), (version_id,))
     return None if row is None else _version(row)
+
+
+async def attach_filing(tx: Tx, version_id: int, sha256: str, name: str, media: str, price: Decimal | None) -> None:
+    """The filing of a draft, in the place of the one before."""
+    await tx.execute(
+        "UPDATE fee_versions SET filing = %s, filing_name = %s, filing_media = %s, filed_price = %s WHERE id = %s",
+        (sha256, name, media, price, version_id),
+    )
+
+
+async def filing(tx: Tx, version_id: int) -> dict[str, Any] | None:
+    """filing_name and filing_media of a version that has one."""
+    return await tx.fetch_one(
+        "SELECT filing_name, filing_media FROM fee_versions WHERE id = %s AND filing IS NOT NULL", (version_id,)
+    )
 
 
 async def publish(tx: Tx, version_id: int, at: datetime, by: str) -> bool:

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 MAX_BODY = 2 * 1024 * 1024
 # A spreadsheet may have 5 MB; its own slice says so in words when it has more.
-LARGER = {"/owners/import": 8 * 1024 * 1024, "/api/v1/estate/imports": 8 * 1024 * 1024}
+LARGER = {"/owners/import": 8 * 1024 * 1024, "/api/v1/estate/imports": 8 * 1024 * 1024, "/fees/filing": 12 * 1024 * 1024}
 TRACE = "x-trace-id"
 _MALFORMED = frozenset({"malformed", "bad_notice", "bad_json"})
 _HEADERS = (

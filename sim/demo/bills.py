@@ -142,7 +142,10 @@ def differences(code: str, wanted: Iterable[Bill], lines: Iterable[Mapping[str, 
 
 async def seed_bills(manager: HubUser, finance: HubUser, project: ProjectSeed, project_id: int, today: date) -> int:
     """Prices in force, rooms assigned, bills of some months published, the last water readings imported; how many lines."""
-    await manager.must("POST", "/api/v1/fees/lines", {"project": project_id, "items": _items(), "lines": []})
+    items = {"project": project_id, "items": _items(), "lines": [], "reason": "上线时在收的项目"}
+    asked_for = await manager.must("POST", "/api/v1/fees/lines", items)
+    if "approval" in asked_for:
+        await finance.approve(asked_for["approval"], "与收费公示核对一致")
     terms = {code: await _term(manager, project_id, code, name, late) for code, name, late in _TERMS}
     for price in prices(project):
         await _price(manager, finance, project, project_id, price, terms[price.term], today)
@@ -152,9 +155,11 @@ async def seed_bills(manager: HubUser, finance: HubUser, project: ProjectSeed, p
         first, last = month(today, back)
         title = f"{first:%Y 年 %-m 月}" + ("及以前" if back == _RUNS - 1 and oldest > _RUNS else "")
         made += await _bill(manager, project_id, f"{title}应收", min(last, today))
-    readings = {"project": project_id, "lines": [_reading(room, *month(today, 1)) for room in project.rooms]}
-    added = await manager.must("POST", "/api/v1/fees/lines", readings)
-    return made + int(added["added"])
+    readings = [_reading(room, *month(today, 1)) for room in project.rooms]
+    body = {"project": project_id, "lines": readings, "reason": "上月水表抄见数"}
+    asked_for = await manager.must("POST", "/api/v1/fees/lines", body)
+    await finance.approve(asked_for["approval"], "与抄表册核对一致")
+    return made + len(readings)
 
 
 def _items() -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+from cloud.access import service as access
 from cloud.shared import jobs
 from tests.cloud.fees.test_standards import AREA, TERM
 from tests.support.approvals import decide, person
@@ -34,6 +35,13 @@ async def must(client, path: str, **body) -> dict:
     return answer.json()
 
 
+async def approved(hub, asked: dict, by: str, role: str) -> None:
+    """What an answer says waits, decided by somebody with a role."""
+    async with hub.db.tx(EAST) as tx:
+        one = await access.get(tx, asked["approval"])
+    await decide(hub, await person(hub, by, role), one)
+
+
 async def finished(client, job: int) -> dict:
     async with asyncio.timeout(20):
         while True:
@@ -45,7 +53,10 @@ async def finished(client, job: int) -> dict:
 
 async def set_up(client, hub) -> tuple[int, list[int]]:
     """A published standard and its assignments to rooms 101 and 102."""
-    await must(client, "lines", project=11, items=[ITEM | {"allocation_priority": 10, "print_order": 10}], lines=[])
+    asked = await must(
+        client, "lines", project=11, items=[ITEM | {"allocation_priority": 10, "print_order": 10}], lines=[], reason="上线"
+    )
+    await approved(hub, asked, "h1", "hq_finance")
     term = (await must(client, "terms", project=11, code="monthly", name="按月预收", rules=TERM))["id"]
     standard = (await must(client, "standards", project=11, item="property", code="wyf", name="住宅物业费"))["id"]
     version = await must(
@@ -53,8 +64,6 @@ async def set_up(client, hub) -> tuple[int, list[int]]:
     )
     asked = await must(client, f"versions/{version['id']}/publish", key="publish-0001", terminal="办公室")
     assert asked["kind"] == "standard.publish"
-    from cloud.access import service as access
-
     async with hub.db.tx(EAST) as tx:
         (one,) = await access.listed(tx, now=hub.clock.now(), state="waiting")
     await decide(hub, await person(hub, "s1", "sub_manager"), one)

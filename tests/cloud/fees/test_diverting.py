@@ -10,6 +10,7 @@ from cloud.access import service as access
 from cloud.fees import service as fees
 from protocols.errors import Refused
 from tests.cloud.fees.test_adjusting import asked, open_of, owed, sound
+from tests.cloud.fees.test_api_fees import approved as approved_one
 from tests.cloud.fees.test_api_fees import finished, must, set_up, worker
 from tests.cloud.fees.test_standards import AREA, TERM
 from tests.support.approvals import decide, person
@@ -124,7 +125,10 @@ async def test_a_line_that_stands_in_the_way_of_a_bill_is_named_by_the_run(hub, 
     await hub_client.log_in("project_manager", project=11)
     cheap = {"item": "property", "room": 103, "first_day": "2026-12-01", "last_day": "2026-12-31", "due": "2026-12-15"}
     standard, _ = await set_up(hub_client, hub)
-    await must(hub_client, "lines", project=11, lines=[cheap | {"amount_fen": 1, "formula": "优惠"}])
+    asked_for = await must(
+        hub_client, "lines", project=11, lines=[cheap | {"amount_fen": 1, "formula": "优惠"}], reason="领导交代"
+    )
+    await approved_one(hub, asked_for, "s2", "sub_manager")
     await must(hub_client, f"standards/{standard}/assignments", rooms=[103], first_day="2026-12-01")
     run = {"project": 11, "through": "2026-12-31", "title": "12 月应收", "key": "run-2026-12"}
     await finished(hub_client, (await must(hub_client, "runs", **run))["job"])
@@ -133,11 +137,14 @@ async def test_a_line_that_stands_in_the_way_of_a_bill_is_named_by_the_run(hub, 
     assert "0.01" in told["message"] and "手工" in told["message"], told
 
 
-async def test_lines_added_by_hand_are_on_the_audit_log(hub, hub_client):
+async def test_lines_added_by_hand_are_on_the_audit_log(hub, hub_client, worker):
     await hub_client.log_in("project_manager", project=11, number="m1")
     item = {"code": "repair", "name": "维修费", "category": "one_off", "held_for_others": False, "part_payment": True}
     one = {"item": "repair", "room": 101, "first_day": "2026-11-01", "last_day": "2026-11-01", "due": "2026-11-15"}
-    await must(hub_client, "lines", project=11, items=[item], lines=[one | {"amount_fen": 500, "formula": "换锁"}])
+    asked_for = await must(
+        hub_client, "lines", project=11, items=[item], lines=[one | {"amount_fen": 500, "formula": "换锁"}], reason="业主报修"
+    )
+    await approved_one(hub, asked_for, "h1", "hq_finance")
     async with hub.db.tx(EAST) as tx:
         rows = await tx.fetch_all("SELECT after FROM audit_log WHERE action = 'fees.add_lines'", ())
     assert len(rows) == 1 and '"fen":500' in rows[0]["after"]
@@ -168,7 +175,8 @@ async def test_a_room_charged_less_than_its_standard_is_known_to_headquarters(hu
     body = {"rooms": [103], "first_day": "2026-12-01", "options": {"factor": "0.5"}}
     answer = await hub_client.post(f"/api/v1/fees/standards/{standard}/assignments", json=body)
     assert (answer.status_code, answer.json().get("code")) == (422, "no_reason"), answer.text
-    await must(hub_client, f"standards/{standard}/assignments", **body, reason="员工宿舍")
+    asked_for = await must(hub_client, f"standards/{standard}/assignments", **body, reason="员工宿舍")
+    await approved_one(hub, asked_for, "s2", "sub_manager")
     await must(hub_client, f"assignments/{first}/end?project=11", last_day="2026-12-31")
     async with hub.db.tx(EAST) as tx:
         rows = await tx.fetch_all(

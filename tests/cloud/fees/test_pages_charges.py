@@ -106,7 +106,12 @@ async def test_an_adjustment_a_cancel_and_a_dispute_are_asked_for_on_the_line(hu
         approval = await access.get(tx, found)
     await decide(hub, await person(hub, "s1", "sub_manager"), approval)
     assert "调整单" in (await hub_client.get(f"/charges/lines/{line}")).text
-    assert (await hub_client.post(f"/charges/lines/{line}/dispute", data={"reason": "业主不认"})).status_code == 303
+    flagged = await hub_client.post(f"/charges/lines/{line}/dispute", data={"reason": "业主不认", "key": "dispute-01"})
+    assert flagged.headers["location"].startswith("/approvals/"), "a second person decides (A-08)"
+    assert "争议处理中" not in (await hub_client.get(f"/charges/lines/{line}")).text
+    async with hub.db.tx(EAST) as tx:
+        approval = await access.get(tx, int(flagged.headers["location"].rsplit("/", 1)[1]))
+    await decide(hub, await person(hub, "m2", "project_manager"), approval)
     assert "争议处理中" in (await hub_client.get(f"/charges/lines/{line}")).text
     assert (await hub_client.post(f"/charges/lines/{line}/dispute", data={"end": "1"})).status_code == 303
     cancelled = await hub_client.post(f"/charges/lines/{line}/cancel", data={"key": "line-key-2", "reason": "重出"})
