@@ -76,21 +76,29 @@ async def draft_runner(hub: Hub, job: jobs.Job, progress: jobs.Progress) -> dict
 
 
 async def bill_all(
-    db: Database, scope: Scope, batch: int, *, at: datetime, by: str, told: Callable[[billing.Billed], Awaitable[bool]]
+    db: Database,
+    scope: Scope,
+    batch: int,
+    *,
+    at: datetime,
+    by: str,
+    told: Callable[[billing.Billed], Awaitable[bool]],
+    page: int = billing.PAGE,
 ) -> None:
     """Draft all pages of a run, two at a time: one is calculated while the database stores the other.
 
     told  hears of each step; False ends the run early, with what is done kept
+    page  assignments a step; a run that was cut off goes on with steps of any size and adds nothing twice
     """
     async with db.tx(scope) as tx:
-        pages = iter(await store_standards.pages(tx, (await billing.run(tx, batch)).project_id, billing.PAGE))
+        pages = iter(await store_standards.pages(tx, (await billing.run(tx, batch)).project_id, page))
     go_on = True
 
     async def lane() -> None:
         nonlocal go_on
         for after in pages:
             async with db.tx(scope) as tx:
-                step = await billing.bill_some(tx, batch, after, at=at, by=by)
+                step = await billing.bill_some(tx, batch, after, at=at, by=by, limit=page)
             go_on = await told(step) and go_on
             if not go_on:
                 return

@@ -42,15 +42,15 @@ async def price(tx, standard: int, rules, since: date, term: int) -> None:
 
 async def run(db, through: date = OCTOBER, *, publish: bool = True, limit: int = 2) -> int:
     """A whole run in steps of two assignments; its batch."""
+    failures: list = []
+
+    async def told(step: fees.Billed) -> bool:
+        failures.extend(step.failures)
+        return True
+
     async with db.tx(EAST) as tx:
         batch = await fees.start_run(tx, 11, title="10 月应收", through=through, at=NOON, by="0101")
-    after: int | None = 0
-    failures = []
-    while after is not None:
-        async with db.tx(EAST) as tx:
-            step = await fees.bill_some(tx, batch, after, at=NOON, by="0101", limit=limit)
-        after = step.after
-        failures += step.failures
+    await fees.bill_all(db, EAST, batch, at=NOON, by="0101", told=told, page=limit)
     async with db.tx(EAST) as tx:
         await fees.finish_run(tx, batch, failures)
         if publish:
@@ -112,17 +112,31 @@ async def test_a_run_that_was_cut_off_goes_on_and_adds_nothing_twice(money_db):
     async with money_db.tx(EAST) as tx:
         await set_up(tx)
         batch = await fees.start_run(tx, 11, title="10 月", through=OCTOBER, at=NOON, by="0101")
-    async with money_db.tx(EAST) as tx:
-        first = await fees.bill_some(tx, batch, 0, at=NOON, by="0101", limit=2)
+    steps: list[fees.Billed] = []
+
+    async def gone(step: fees.Billed) -> bool:
+        raise RuntimeError("the power is gone")
+
+    async def told(step: fees.Billed) -> bool:
+        steps.append(step)
+        return True
+
+    async def stopped(step: fees.Billed) -> bool:
+        return False
+
     with pytest.raises(RuntimeError):
         async with money_db.tx(EAST) as tx:
-            await fees.bill_some(tx, batch, first.after or 0, at=NOON, by="0101", limit=2)
-            raise RuntimeError("the power is gone")
+            await fees.bill_some(tx, batch, 0, at=NOON, by="0101")
+            raise RuntimeError("in the middle of a step")
+    with pytest.raises(RuntimeError, match="the power is gone"):
+        await fees.bill_all(money_db, EAST, batch, at=NOON, by="0101", told=gone, page=1)
+    await fees.bill_all(money_db, EAST, batch, at=NOON, by="0101", told=stopped, page=1)
+    await fees.bill_all(money_db, EAST, batch, at=NOON, by="0101", told=told, page=2)
     async with money_db.tx(EAST) as tx:
-        again = await fees.bill_some(tx, batch, 0, at=NOON, by="0101", limit=2)
-        rest = await fees.bill_some(tx, batch, again.after or 0, at=NOON, by="0101", limit=2)
         done = await fees.finish_run(tx, batch, ())
-    assert (first.added, again.added, rest.added, rest.after, done.lines) == (4, 0, 2, None, 6)
+        rows = await tx.fetch_all("SELECT object, count(*) AS n FROM charge_lines GROUP BY object ORDER BY object", ())
+    assert sum(step.added for step in steps) < 6, "the first step stands"
+    assert [row["n"] for row in rows] == [2, 2, 2] and done.lines == 6
 
 
 async def test_a_new_price_and_a_new_payer_cut_the_month(money_db):
