@@ -16,6 +16,7 @@ from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
 from cloud.controls import api as controls_api
+from cloud.controls import pages as controls_pages
 from cloud.controls import service as controls
 from cloud.controls.engine import watch as watch_controls
 from cloud.controls.registry import CONTROLS
@@ -67,7 +68,7 @@ from cloud.parking import service as parking
 from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
 from cloud.publishing import publish_bills
-from cloud.reports import api_reports, pages_cash, pages_receipts, pages_reports, pages_sites
+from cloud.reports import api_reports, pages_receipts, pages_reports, pages_sites
 from cloud.reports import exporting as reports_exporting
 from cloud.reports import pages as reports_pages
 from cloud.shared import exports as shared_exports
@@ -135,7 +136,7 @@ _ROUTERS = (
     pages_reports.router,
     api_reports.router,
     pages_sites.router,
-    pages_cash.router,
+    controls_pages.router,
     controls_api.router,
 )
 

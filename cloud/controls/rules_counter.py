@@ -35,15 +35,13 @@ async def _void(look: Look, row: Mapping[str, Any], minutes: int, until: datetim
     paper = f"{row['book']} {row['original_number']:07d}"
     short = f"只重开了 {yuan(again)}" if again else "没有为同一户重开"
     one = row["asked_terminal"] and row["asked_terminal"] == row["decided_terminal"]
-    steps = [
-        Step(row["original_at"], f"收现金 {yuan(row['cash_fen'])}，打印收据", f"{row['cashier_name']} · {row['terminal']}"),
-        Step(row["at"], f"红冲收据 {row['void_book']} {row['number']:07d}", row["decided_name"] or "", True),
-        Step(until, f"到时{short}，发出告警", "", True),
-    ]
+    steps = [Step(row["original_at"], f"收现金 {yuan(row['cash_fen'])}，打印收据", f"{row['cashier_name']} · {row['terminal']}")]
     if row["requested_at"] is not None:
-        steps.append(Step(row["requested_at"], "申请作废", f"{row['requester_name']} · {row['asked_terminal']}", True))
+        steps.append(Step(row["requested_at"], "申请作废", f"{row['requester_name']} · {row['asked_terminal']}"))
         where = f"同一终端 {row['decided_terminal']}" if one else row["decided_terminal"]
         steps.append(Step(row["at"], "批准作废", f"{row['decided_name']} · {where}", bool(one)))
+    steps.append(Step(row["at"], f"红冲收据 {row['void_book']} {row['number']:07d}", row["cashier_name"], True))
+    steps.append(Step(until, f"到时{short}，发出告警", "", True))
     evidence = [
         Evidence(
             "原收据",
@@ -71,9 +69,10 @@ async def one_terminal(look: Look) -> list[Finding]:
     for row in await store.decisions(look.tx, look.since):
         void = row["original_id"] is not None
         cause = f"receipt:{row['original_id']}" if void else f"approval:{row['approval_id']}"
+        word = "作废" if void else row["kind_name"]
         steps = [
-            Step(row["requested_at"], f"申请{row['kind_name']}", f"{row['requester_name']} · {row['asked_terminal']}"),
-            Step(row["at"], f"批准{row['kind_name']}", f"{row['by_name']} · 同一终端 {row['terminal']}", True),
+            Step(row["requested_at"], f"申请{word}", f"{row['requester_name']} · {row['asked_terminal']}"),
+            Step(row["at"], f"批准{word}", f"{row['by_name']} · 同一终端 {row['terminal']}", True),
         ]
         evidence = [Evidence("审批记录", f"/audit?object=approval:{row['approval_id']}", row["title"], row["amount_fen"])]
         if void:
