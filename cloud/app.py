@@ -51,6 +51,7 @@ from cloud.fees import (
     pages_items,
     pages_lines,
     pages_standard,
+    pages_terms,
 )
 from cloud.fees import service as fees
 from cloud.fees.store import items as fee_items
@@ -116,6 +117,7 @@ _ROUTERS = (
     pages_contracts.router,
     pages_facts.api,
     pages_facts.router,
+    pages_terms.router,
     pages_filing.api,
     pages_filing.router,
     payments_api.router,

@@ -10,6 +10,7 @@ from cloud.fees.domain_standards import Standard, Version
 from cloud.fees.saying import headline, words_of
 from cloud.fees.standards import get_standard, get_version, publish
 from cloud.fees.store_yearly import Change
+from cloud.fees.term_form import late_words
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, Refused
 from protocols.money import yuan
@@ -122,8 +123,8 @@ async def _in_force(tx: Tx, version: Version) -> Version | None:
 
 def _changed(old: Version | None, new: Version) -> tuple[str, str]:
     """What the approver reads: the price, the term by name and code, and every choice that is not as it was; of a new one all."""
-    known = words_of(old.rules) if old else []
-    now = words_of(new.rules)
+    known = [*words_of(old.rules), ("违约金", late_words(old.term.term))] if old else []
+    now = [*words_of(new.rules), ("违约金", late_words(new.term.term))]
     told = [f"{headline(one.rules)}，{one.term.name}（{one.term.code}）" for one in (old, new) if one is not None]
     gone = [f"{what}：{how}" for what, how in known if (what, how) not in now]
     come = [f"{what}：{how}" for what, how in now if (what, how) not in known]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["price", "share", "number", "whole", "money", "month_day", "text", "choice", "yes_no", "tiers", "bands", "item"]
+Kind = Literal[
+    "price", "share", "number", "whole", "money", "month_day", "text", "choice", "yes_no", "tiers", "bands", "offers", "item"
+]
 Option = tuple[str, str, str]
 
 
@@ -79,6 +81,23 @@ RECURRING = (
             ("no", "当期不退，只退后面整期的", "按季缴，2 月 10 日搬走，一季度不退"),
             ("yes", "当期剩下的天数也退", "按季缴，2 月 10 日搬走，退 2 月 11 日以后的"),
         ),
+    ),
+    Field(
+        "offers",
+        "预缴优惠",
+        "offers",
+        need=False,
+        help="每行一个：“满几期 优惠”，12 5% 是满 12 期总额减 5%，12 免1期 是最后 1 期不收；只给达到的最高一个，有欠费不给",
+    ),
+    Field(
+        "termination",
+        "享了优惠又中途搬走，怎么退",
+        "choice",
+        options=(
+            ("reprice", "用过的期数按原价重算，退剩下的", "缴 12 期 95 折共 1,140 元，用了 6 期：退 1,140 − 600 = 540 元"),
+            ("keep_discount", "优惠照给，退没用的几期的折后价", "缴 12 期 95 折共 1,140 元，用了 6 期：退 570 元"),
+        ),
+        when=("offers", "*"),
     ),
 )
 PRICED = (

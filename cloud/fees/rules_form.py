@@ -73,6 +73,8 @@ def _read(form: Form, one: Field) -> object:
         return None if value is None else plain(value)
     if one.kind in ("tiers", "bands"):
         return _rows(form, one)
+    if one.kind == "offers":
+        return _offers(form, one)
     text = form.text(one.name, need=one.need, longest=500)
     if one.kind == "month_day" and text and not re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", text, re.ASCII):
         form.wrong(one.name, "写成 月-日，例如 11-15")
@@ -106,6 +108,23 @@ def _rows(form: Form, one: Field) -> list[dict[str, str]] | None:
             found.append({"name": parts[0], "price": parts[1]})
         else:
             found.append({"price": parts[-1]} | ({} if last else {"up_to": parts[0]}))
+    return found or None
+
+
+_OFFER = re.compile(r"(\d{1,3})\s*期?\s+(?:减\s*)?(?:(\d{1,3}(?:\.\d{1,4})?)\s*[%％]|免\s*(\d{1,3})\s*期?)", re.ASCII)
+
+
+def _offers(form: Form, one: Field) -> list[dict[str, Any]] | None:
+    """Lines of '12 5%' (of the total) or '12 免1期' (the last ones)."""
+    found: list[dict[str, Any]] = []
+    lines = [line.strip() for line in form.text(one.name, longest=1000).splitlines() if line.strip()]
+    for index, line in enumerate(lines, 1):
+        match = _OFFER.fullmatch(line)
+        if match is None:
+            form.wrong(one.name, f"第 {index} 行没看懂：“{line[:20]}”，写成 12 5% 或 12 免1期")
+            return None
+        kind = {"percent_off": match[2]} if match[2] else {"free_last": int(match[3])}
+        found.append({"min_periods": int(match[1]), **kind})
     return found or None
 
 

@@ -19,7 +19,7 @@ def words_of(rules: Rules) -> list[tuple[str, str]]:
     found = [("计费方式", METHODS[document["method"]].name)]
     for one in METHODS[document["method"]].fields:
         value = _stored(document, one.name)
-        if value is not None:
+        if value is not None and value != []:
             found.append((one.label.removesuffix("（元）"), _said(one, value)))
     return found
 
@@ -64,7 +64,14 @@ def _said(one: Field, value: object) -> str:
         return "；".join(f"{_upto(tier.get('up_to'))} {tier['price']} 元" for tier in value)
     if one.kind == "bands" and isinstance(value, list):
         return "；".join(f"{band['name']} {band['price']} 元" for band in value)
+    if one.kind == "offers" and isinstance(value, list):
+        return "；".join(f"预缴满 {offer['min_periods']} 期{_off(offer)}" for offer in value)
     return _percent(str(value)) if one.name in ("rate", "step", "base_share", "stop_share") else str(value)
+
+
+def _off(offer: Mapping[str, object]) -> str:
+    percent = offer.get("percent_off")
+    return f"减 {percent}%" if percent is not None else f"免最后 {offer['free_last']} 期"
 
 
 def _upto(bound: object) -> str:
@@ -81,7 +88,7 @@ def typed(rules: Rules) -> dict[str, str]:
     found: dict[str, str] = {"method": document["method"]}
     for one in METHODS[document["method"]].fields:
         value = _stored(document, one.name)
-        if value is None:
+        if value is None or value == []:
             continue
         if one.kind == "yes_no":
             found[one.name] = "yes" if value else "no"
@@ -89,8 +96,15 @@ def typed(rules: Rules) -> dict[str, str]:
             found[one.name] = yuan(value)
         elif one.kind == "tiers" and isinstance(value, list):
             found[one.name] = "\n".join(" ".join(filter(None, (tier.get("up_to"), tier["price"]))) for tier in value)
+        elif one.kind == "offers" and isinstance(value, list):
+            found[one.name] = "\n".join(f"{offer['min_periods']} {_typed_off(offer)}" for offer in value)
         elif one.kind == "bands" and isinstance(value, list):
             found[one.name] = "\n".join(f"{band['name']} {band['price']}" for band in value)
         else:
             found[one.name] = str(value)
     return found
+
+
+def _typed_off(offer: Mapping[str, object]) -> str:
+    percent = offer.get("percent_off")
+    return f"{percent}%" if percent is not None else f"免{offer['free_last']}期"

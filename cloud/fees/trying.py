@@ -9,8 +9,9 @@ from typing import Any
 
 from cloud.estate import service as estate
 from cloud.fees import cases
+from cloud.fees.calculator.discounts import Offer, Prepaid, prepay
 from cloud.fees.calculator.planning import Draft
-from cloud.fees.calculator.rules import Rules, to_json
+from cloud.fees.calculator.rules import Recurring, Rules, to_json
 from cloud.fees.choices import METHODS
 from cloud.fees.domain_standards import Assignment, NamedTerm, Version
 from cloud.shared.db import Tx
@@ -19,16 +20,18 @@ from protocols.time import SHANGHAI
 
 _BILLS = 3
 _DAYS = 3 * 366 + 120
+_LONG = 11 * 366
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The first bills of a room, or why there are none."""
+    """The first bills of a room, or why there are none; `ahead`: what each offer makes of the periods it wants (Q-45)."""
 
     room: str = ""
     facts: str = ""
     drafts: tuple[Draft, ...] = ()
     problem: str = ""
+    ahead: tuple[Prepaid, ...] = ()
 
 
 async def try_rules(tx: Tx, project_id: int, rules: Rules, term: NamedTerm, start: date, typed: Mapping[str, str]) -> Tried:
@@ -54,4 +57,19 @@ async def try_rules(tx: Tx, project_id: int, rules: Rules, term: NamedTerm, star
         drafts = case.drafts(start + timedelta(days=_DAYS))
     except Refused as problem:
         return Tried(code, facts, problem=problem.zh)
-    return Tried(code, facts, tuple(drafts[:_BILLS]), "" if drafts else "三年内没有一期账单，检查缴费期限")
+    none = "" if drafts else "三年内没有一期账单，检查缴费期限"
+    return Tried(code, facts, tuple(drafts[:_BILLS]), none, _offers(case, rules, start))
+
+
+def _offers(case: cases.Given, rules: Rules, start: date) -> tuple[Prepaid, ...]:
+    offers = rules.offers if isinstance(rules, Recurring) else ()
+    if not offers:
+        return ()
+    most = max(one.min_periods for one in offers)
+    lines = [one.fen for one in case.drafts(start + timedelta(days=_LONG)) if one.fen][:most]
+    known = tuple(Offer(one.min_periods, one.percent_off, one.free_last) for one in offers)
+    return tuple(
+        prepay(lines[: one.min_periods], known)
+        for one in sorted(known, key=lambda one: one.min_periods)
+        if len(lines) >= one.min_periods
+    )
