@@ -14,6 +14,7 @@ from cloud.access.api import day_end, day_start
 from cloud.access.audit import verify
 from cloud.access.domain import Principal, masked
 from cloud.access.sessions import page_user
+from cloud.access.words_audit import ACTIONS, WORDS, object_code, object_words
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
 from cloud.shared.places import scope_of
@@ -24,20 +25,6 @@ router = APIRouter(include_in_schema=False)
 Auditor = Annotated[Principal, Depends(page_user("audit.read"))]
 PAGE = 50
 NAMES = ("first", "last", "person", "object", "action", "amount", "q")
-ACTIONS = {
-    "access.": "登录", "user.": "人员", "department.": "部门", "setting.": "设置", "approval.": "审批",
-    "receipt.": "收据", "shift.": "班次", "charge.": "应收", "owner.": "业主", "room.": "房产", "tariff.": "停车收费",
-    "lane.": "车道", "export": "导出",
-}  # fmt: skip
-WORDS = {
-    "access.log_in": "登录", "user.create": "新增人员", "user.edit": "改资料", "user.grant": "授予角色",
-    "user.revoke": "收回角色", "user.disable": "停用", "user.enable": "启用", "user.password": "改密码",
-    "user.reset_password": "重设密码", "user.pin": "设解锁码", "user.factor_on": "启用动态验证码",
-    "user.factor_off": "停用动态验证码", "department.create": "新建部门", "setting.change": "改设置", "approval.ask": "申请",
-    "approval.approve": "批准", "approval.return": "退回", "approval.first_step": "批第一步", "approval.withdraw": "撤回",
-    "approval.expire": "过期", "approval.delegate": "委托", "approval.undelegate": "收回委托", "export": "导出",
-    "project.create": "新建项目", "company.create": "新建公司",
-}  # fmt: skip
 
 
 @router.get("/audit")
@@ -47,6 +34,7 @@ async def show(request: Request, user: Auditor, before: Annotated[int | None, Qu
     form = Form({name: request.query_params.get(name, "") for name in NAMES})
     first, last = form.day("first"), form.day("last")
     texts = {name: form.text(name, longest=60) or None for name in ("person", "object", "action", "q")}
+    texts["object"] = object_code(texts["object"]) if texts["object"] else None
     amount = form.money("amount", least=None)
     async with hub.db.tx(user.scope) as tx:
         where = await scope_of(request, user, tx)
@@ -97,7 +85,12 @@ def _state(chains: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """An entry with its facts as lines, personal values hidden."""
-    return row | {"was": _lines(row["before"]), "became": _lines(row["after"]), "reason": masked(row["reason"])}
+    return row | {
+        "was": _lines(row["before"]),
+        "became": _lines(row["after"]),
+        "reason": masked(row["reason"]),
+        "thing": object_words(row["object"]),
+    }
 
 
 def _lines(text: str) -> str:

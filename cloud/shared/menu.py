@@ -59,7 +59,7 @@ MENU = (
 
 _HQ = (
     ("总部", "/today /cash /approvals /recon"),
-    ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /vouchers /reports"),
+    ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /vouchers /reports /notices"),
     ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
     ("系统", "/fleet /org /people /audit /settings"),
 )
@@ -69,16 +69,16 @@ ORDERS: Mapping[str, Sequence[tuple[str, str]]] = {
     "hq_admin": (("系统", "/org /people /settings /audit /fleet"), *_HQ[:3]),
     "sub_manager": (
         ("公司", "/today /approvals /cash"),
-        ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /reports"),
+        ("账务", "/arrears /receipts /charges /deposits /wallets /refunds /deposit-slips /shifts /books /reports /notices"),
         ("经营", "/owners /fees /contracts /parking /lanes /tariffs /lists /meters /tickets"),
         ("系统", "/org /people /fleet /audit /settings"),
     ),
     "project_manager": (
         ("日常", "/home /today /owners /tickets /approvals /shifts"),
-        ("账务", "/arrears /charges /receipts /deposits /wallets /refunds /deposit-slips /books /reports"),
+        ("账务", "/arrears /charges /receipts /deposits /wallets /refunds /deposit-slips /books /reports /notices"),
         ("停车", "/lanes /lists /tariffs"),
         ("能耗", "/meters"),
-        ("设置", "/fees /contracts /opening /org /people /fleet"),
+        ("设置", "/fees /contracts /opening /org /people /fleet /settings"),
     ),
     "cashier": (
         ("收费", "/desk /owners /shift /shifts /receipts"),

@@ -30,6 +30,18 @@
     else if (before && before.isConnected) before.focus();
   }
 
+  // On a phone a table is cards: a number or a day says of which column it is, by the column's own head.
+  function label(root) {
+    all("table.tcard", root).forEach((table) => {
+      const heads = all("thead th", table).map((one) => one.textContent.trim().replace(/（元）$/, ""));
+      all("tbody tr:not(.tot):not(.none) > td:is(.m, .num):not(.amt):not([data-l]):not([colspan])", table).forEach((cell) => {
+        if (cell.textContent.trim() && heads[cell.cellIndex]) cell.dataset.l = heads[cell.cellIndex];
+      });
+    });
+  }
+  label();
+  document.addEventListener("htmx:afterSettle", (event) => label(event.target.parentElement || document));
+
   // Rows of a list: arrows walk, Enter opens, Space ticks.
   const rows = () => all("table.gt.stick tbody tr").filter((one) => one.querySelector("a, input[type=checkbox]"));
   function walk(step) {
