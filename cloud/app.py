@@ -20,6 +20,8 @@ from cloud.controls import pages as controls_pages
 from cloud.controls import service as controls
 from cloud.controls.engine import watch as watch_controls
 from cloud.controls.registry import CONTROLS
+from cloud.arrears import api as arrears_api
+from cloud.arrears import pages as arrears_pages
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import pages_owner, pages_search, routes_acts, routes_cash
@@ -133,6 +135,8 @@ _ROUTERS = (
     api_deposits.router,
     wallets_pages.router,
     pages_deposits.router,
+    arrears_api.router,
+    arrears_pages.router,
     reports_pages.router,
     pages_receipts.router,
     pages_reports.router,
@@ -262,7 +266,7 @@ def exports() -> dict[str, Export]:
     """Lists that can be taken as a file."""
     found = (
         pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT,
-        pages_assign.EXPORT, notices_pages.EXPORT,
+        pages_assign.EXPORT, notices_pages.EXPORT, arrears_pages.EXPORT,
     )  # fmt: skip
     return {one.table.name: one for one in found}
 

@@ -56,35 +56,61 @@ _BUCKET = """CASE WHEN l.days <= 0 THEN 'not_due' WHEN l.days <= 30 THEN 'd1_30'
                   WHEN l.days <= 180 THEN 'd91_180' WHEN l.days <= 365 THEN 'd181_365'
                   WHEN l.due_date + interval '3 years' >= %(day)s THEN 'd366_3y' ELSE 'over_3y' END"""
 
-# A holder is whoever owes for one room, or for one object that is no room.
-_PICKED = f"""
+# A holder is whoever owes for one room, or for one object that is no room; a cell is what they owe of one age.
+_HOLDER = "project_id, room_id, object, payer_id"
+_CONDITIONS = {
+    "building": "(b.code = %(building)s OR b.name = %(building)s)",
+    "item": "l.item_id IN (SELECT id FROM fee_items WHERE name = %(item)s OR code = %(item)s)",
+    "tag": "%(tag)s = ANY(o.tags)",
+    "like": "(l.object ILIKE %(like)s OR r.code ILIKE %(like)s OR o.name ILIKE %(like)s)",
+    "disputed": """(%(disputed)s = '1') = EXISTS (SELECT FROM charge_disputes d WHERE d.line_id = l.id AND d.from_day <= %(day)s
+                   AND (d.to_day IS NULL OR d.to_day > %(day)s))""",
+    "quiet_since": """(l.payer_id IS NULL OR NOT EXISTS (SELECT FROM report_arrears_contacts t
+                      WHERE t.project_id = l.project_id AND t.owner_id = l.payer_id AND t.at >= %(quiet_since)s))""",
+}
+
+
+def _wanted(where: Mapping[str, Any]) -> str:
+    """What is asked for, with no more joined than its conditions need: `wanted` lines, `cells`, `holders`."""
+    asked = [text for name, text in _CONDITIONS.items() if where[name] is not None]
+    joins = (
+        ""
+        if not {"building", "tag", "like"} & {name for name in _CONDITIONS if where[name] is not None}
+        else (
+            "LEFT JOIN rooms r ON r.id = l.room_id LEFT JOIN buildings b ON b.id = r.building_id"
+            " LEFT JOIN owners o ON o.id = l.payer_id"
+        )
+    )
+    ages = "bucket = %(bucket)s" if where["bucket"] else "true" if where["due"] else "bucket <> 'not_due'"
+    most = "" if where["most"] is None else "AND sum(fen) <= %(most)s"
+    return f"""
     wanted AS (
-        SELECT l.*, {_BUCKET} AS bucket FROM lines l
-        LEFT JOIN rooms r ON r.id = l.room_id LEFT JOIN buildings b ON b.id = r.building_id
-        LEFT JOIN owners o ON o.id = l.payer_id
-        WHERE (%(building)s::text IS NULL OR b.code = %(building)s OR b.name = %(building)s)
-          AND (%(item)s::text IS NULL OR l.item_id IN (SELECT id FROM fee_items WHERE name = %(item)s OR code = %(item)s))
-          AND (%(tag)s::text IS NULL OR %(tag)s = ANY(o.tags))
-          AND (%(like)s::text IS NULL OR l.object ILIKE %(like)s OR r.code ILIKE %(like)s OR o.name ILIKE %(like)s)
-          AND (%(disputed)s::text IS NULL OR (%(disputed)s = '1') = EXISTS (
-               SELECT FROM charge_disputes d WHERE d.line_id = l.id AND d.from_day <= %(day)s
-                 AND (d.to_day IS NULL OR d.to_day > %(day)s)))
-          AND (%(quiet_since)s::timestamptz IS NULL OR l.payer_id IS NULL OR NOT EXISTS (
-               SELECT FROM report_arrears_contacts t
-               WHERE t.project_id = l.project_id AND t.owner_id = l.payer_id AND t.at >= %(quiet_since)s))),
+        SELECT l.id, l.project_id, l.room_id, CASE WHEN l.room_id IS NULL THEN l.object END AS object, l.payer_id, l.fen, l.days,
+               {_BUCKET} AS bucket
+        FROM lines l {joins} {"WHERE" if asked else ""} {" AND ".join(asked)}),
+    cells AS (
+        SELECT {_HOLDER}, bucket, min(id) AS id, sum(fen) AS fen, max(days) FILTER (WHERE fen > 0) AS days, count(*) AS lines
+        FROM wanted GROUP BY {_HOLDER}, bucket),
     holders AS (
-        SELECT min(w.id) AS id, w.project_id, w.room_id, CASE WHEN w.room_id IS NULL THEN w.object END AS object, w.payer_id,
-               sum(w.fen)::bigint AS principal_fen, coalesce(max(w.days) FILTER (WHERE w.fen > 0), 0) AS days,
-               count(*) AS lines, array_agg(w.id) AS line_ids
-        FROM wanted w
-        WHERE (%(bucket)s::text IS NULL AND (%(due)s OR w.days > 0)) OR w.bucket = %(bucket)s
-        GROUP BY 2, 3, 4, 5),
-    picked AS (
-        SELECT h.*, coalesce(r.code, h.object) AS room, coalesce(o.name, '') AS name, coalesce(o.phone, '') AS phone,
-               coalesce(o.tags, '{{}}') AS tags, r.status AS room_status, p.name AS project
-        FROM holders h JOIN projects p ON p.id = h.project_id
-        LEFT JOIN rooms r ON r.id = h.room_id LEFT JOIN owners o ON o.id = h.payer_id
-        WHERE h.principal_fen >= %(least)s AND (%(most)s::bigint IS NULL OR h.principal_fen <= %(most)s))"""
+        SELECT {_HOLDER}, min(id) AS id, sum(fen)::bigint AS principal_fen, coalesce(max(days), 0) AS days, sum(lines) AS lines
+        FROM cells WHERE {ages} GROUP BY {_HOLDER} HAVING sum(fen) >= %(least)s {most}),
+    named AS (
+        SELECT h.*, coalesce(r.code, h.object) AS room FROM holders h LEFT JOIN rooms r ON r.id = h.room_id)"""
+
+
+def _rows(top: str, where: Mapping[str, Any]) -> str:
+    """Some of the holders with their names and the numbers of their lines."""
+    ages = "w.bucket = %(bucket)s" if where["bucket"] else "true" if where["due"] else "w.bucket <> 'not_due'"
+    return f"""
+        SELECT t.*, coalesce(o.name, '') AS name, coalesce(o.phone, '') AS phone, coalesce(o.tags, '{{}}') AS tags,
+               r.status AS room_status, p.name AS project, i.line_ids
+        FROM ({top}) t JOIN projects p ON p.id = t.project_id
+        LEFT JOIN rooms r ON r.id = t.room_id LEFT JOIN owners o ON o.id = t.payer_id
+        JOIN (SELECT t.id, array_agg(w.id ORDER BY w.id) AS line_ids FROM ({top}) t JOIN wanted w
+                  ON w.project_id = t.project_id AND coalesce(w.room_id, 0) = coalesce(t.room_id, 0)
+                 AND coalesce(w.object, '') = coalesce(t.object, '') AND coalesce(w.payer_id, 0) = coalesce(t.payer_id, 0)
+              WHERE {ages} GROUP BY t.id) i ON i.id = t.id"""
+
 
 _ORDERS = {"room": "room", "principal_fen": "principal_fen", "days": "days"}
 
@@ -99,16 +125,13 @@ async def look(tx: Tx, where: Mapping[str, Any], sort: str, descending: bool, li
     go_on = f"WHERE ({order}, id) {sign} (%(after_value)s, %(after_id)s)" if after else ""
     row = await tx.fetch_one(
         f"""
-        WITH {_OWED}, {_PICKED}
-        SELECT (SELECT jsonb_agg(t) FROM (
-                    SELECT * FROM picked {go_on} ORDER BY {order} {way}, id {way} LIMIT %(limit)s) t) AS rows,
-               (SELECT jsonb_build_array(count(*), coalesce(sum(principal_fen), 0), coalesce(sum(lines), 0)) FROM picked)
+        WITH {_OWED}, {_wanted(where)},
+        top AS MATERIALIZED (SELECT * FROM named {go_on} ORDER BY {order} {way}, id {way} LIMIT %(limit)s)
+        SELECT (SELECT jsonb_agg(t ORDER BY {order} {way}, id {way}) FROM ({_rows("SELECT * FROM top", where)}) t) AS rows,
+               (SELECT jsonb_build_array(count(*), coalesce(sum(principal_fen), 0), coalesce(sum(lines), 0)) FROM holders)
                    AS totals,
                (SELECT jsonb_object_agg(bucket, jsonb_build_array(fen, n)) FROM (
-                    SELECT bucket, sum(fen) AS fen, count(*) AS n FROM (
-                        SELECT bucket, sum(fen) AS fen FROM wanted
-                        GROUP BY bucket, project_id, room_id, CASE WHEN room_id IS NULL THEN object END, payer_id) one
-                    GROUP BY bucket) b) AS buckets
+                    SELECT bucket, sum(fen) AS fen, count(*) AS n FROM cells GROUP BY bucket) b) AS buckets
         """,
         {**where, "after_value": after and after[0], "after_id": after and after[1], "limit": limit},
     )
@@ -118,8 +141,11 @@ async def look(tx: Tx, where: Mapping[str, Any], sort: str, descending: bool, li
 
 async def chosen(tx: Tx, where: Mapping[str, Any], ids: Sequence[int]) -> list[dict[str, Any]]:
     """The holders among whose lines these numbers are."""
+    top = """SELECT DISTINCT n.* FROM named n JOIN wanted x ON x.id = ANY(%(ids)s) AND x.project_id = n.project_id
+              AND coalesce(x.room_id, 0) = coalesce(n.room_id, 0) AND coalesce(x.object, '') = coalesce(n.object, '')
+              AND coalesce(x.payer_id, 0) = coalesce(n.payer_id, 0)"""
     return await tx.fetch_all(
-        f"WITH {_OWED}, {_PICKED} SELECT * FROM picked WHERE line_ids && %(ids)s::bigint[] ORDER BY id",
+        f"WITH {_OWED}, {_wanted(where)}, top AS MATERIALIZED ({top}) {_rows('SELECT * FROM top', where)} ORDER BY id",
         {**where, "ids": list(ids)},
     )
 
@@ -186,6 +212,18 @@ async def last_contacts(tx: Tx, owners: Sequence[int], projects: Sequence[int]) 
     return {(row["project_id"], row["owner_id"]): row for row in rows}
 
 
+async def disputed_lines(tx: Tx, lines: Sequence[int], day: date) -> set[int]:
+    """Those of the lines that were in dispute on a day."""
+    rows = await tx.fetch_all(
+        """
+        SELECT line_id FROM charge_disputes
+        WHERE line_id = ANY(%s) AND from_day <= %s AND (to_day IS NULL OR to_day > %s)
+        """,
+        (list(lines), day, day),
+    )
+    return {row["line_id"] for row in rows}
+
+
 async def contacts_of(tx: Tx, project_id: int, owner_id: int, limit: int = 50) -> list[dict[str, Any]]:
     return await tx.fetch_all(
         """
@@ -199,9 +237,10 @@ async def contacts_of(tx: Tx, project_id: int, owner_id: int, limit: int = 50) -
 async def add_contact(tx: Tx, values: Mapping[str, Any]) -> None:
     await tx.execute(
         """
-        INSERT INTO arrears_contacts (company_id, project_id, owner_id, room_id, way, note, at, by, by_name)
-        SELECT company_id, id, %(owner_id)s, %(room_id)s, %(way)s, %(note)s, %(at)s, %(by)s, %(by_name)s
+        INSERT INTO arrears_contacts (company_id, project_id, owner_id, room_id, way, note, key, at, by, by_name)
+        SELECT company_id, id, %(owner_id)s, %(room_id)s, %(way)s, %(note)s, %(key)s, %(at)s, %(by)s, %(by_name)s
         FROM projects WHERE id = %(project_id)s
+        ON CONFLICT (project_id, key) DO NOTHING
         """,
         values,
     )

@@ -33,6 +33,7 @@ MENU = (
     MenuItem("总部", "渠道对账", "/recon", "arrows-exchange", "recon.read"),
     MenuItem("收费", "收费窗口", "/desk", "cash-register", "counter.collect"),
     MenuItem("账务", "审批", "/approvals", "checks", "approval.read"),
+    MenuItem("账务", "欠费催收", "/arrears", "clock-exclamation", "arrears.read"),
     MenuItem("账务", "收款明细", "/receipts", "receipt-2", "receipt.read"),
     MenuItem("账务", "票据本", "/books", "book-2", "book.read"),
     MenuItem("账务", "交班日结", "/shifts", "user-check", "shift.read"),

@@ -12,9 +12,11 @@ create table arrears_contacts (
     room_id int references rooms (id),
     way text not null check (way in ('call', 'visit', 'wechat', 'sms', 'letter', 'other')),
     note text not null check (length(note) between 1 and 200),
+    key text check (length(key) between 8 and 80),
     at timestamptz not null,
     by text not null,
-    by_name text not null
+    by_name text not null,
+    unique (project_id, key)
 );
 create index arrears_contacts_owner on arrears_contacts (project_id, owner_id, at desc);
 select add_company_scope('arrears_contacts');
