@@ -334,6 +334,10 @@ async def the_auditor(day: Day) -> None:
         for path in ("/receipts/1", "/deposit-slips/1", "/rooms/150", "/owners/150"):
             await auditor.who.go(path)
             await nothing_to_press(auditor)
+        await auditor.who.go("/audit")
+        told = await page.locator("tbody td:nth-child(3), tbody td:nth-child(4) a").all_inner_texts()
+        assert len(told) > 20
+        assert not [one for one in told if re.search(r"[a-z]{3}", one)], "the log of the day is in Chinese"
 
 
 async def nothing_to_press(auditor: Hands) -> None:
