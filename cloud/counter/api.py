@@ -37,6 +37,7 @@ class ShiftInput(_Input):
     project: int
     terminal: str = Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f]+$")
     float_fen: int = Field(default=0, ge=0, le=10**9)
+    float_reason: str = Field(default="", max_length=200, pattern=_TEXT)
 
 
 class TenderInput(_Input):
@@ -139,6 +140,7 @@ async def open_shift(body: ShiftInput, request: Request, user: Collector) -> dic
             person=person_of(user),
             terminal=body.terminal,
             float_fen=body.float_fen,
+            float_reason=body.float_reason,
             at=hub.clock.now(),
         )
     return {

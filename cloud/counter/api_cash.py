@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from cloud.access.service import Principal, require
-from cloud.counter import handover, papers_cash, shifts, store_shifts
+from cloud.counter import floats, handover, papers_cash, shifts, store_shifts
 from cloud.counter.store_shifts import Count
 from cloud.estate import service as estate
 from protocols.time import business_date, iso
@@ -106,6 +106,27 @@ async def count_guard(body: GuardInput, request: Request, user: Runner) -> dict[
                 tx, body.project, body.box, body.operator, body.notes, user, key=body.key, at=hub.clock.now()
             )
         )
+
+
+class FloatInput(Input):
+    """`reason`: where the cash comes from."""
+
+    project: int
+    terminal: str = Field(min_length=1, max_length=40, pattern=TEXT)
+    amount_fen: Annotated[StrictInt, Field(gt=0, le=10**7)]
+    reason: str = Field(min_length=2, max_length=200, pattern=TEXT)
+    key: str = Field(pattern=KEY)
+
+
+@router.post("/api/v1/counter/floats")
+async def give_float(body: FloatInput, request: Request, user: Receiver) -> dict[str, Any]:
+    """Put cash for change into a drawer that somebody else will open."""
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        told = (body.terminal, body.amount_fen, body.reason)
+        await floats.give(tx, body.project, *told, user, key=body.key, at=hub.clock.now())
+        left = await floats.left_at(tx, body.project, body.terminal.strip())
+    return {"project": body.project, "terminal": body.terminal, "left_fen": left.total_fen}
 
 
 @router.post("/api/v1/counter/counts/{count_id}/variance")

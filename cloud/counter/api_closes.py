@@ -22,6 +22,8 @@ router = APIRouter()
 
 Runner = Annotated[Principal, Depends(require("close.run"))]
 Reader = Annotated[Principal, Depends(require("close.read"))]
+Verifier = Annotated[Principal, Depends(require("close.verify"))]
+MonthCloser = Annotated[Principal, Depends(require("month.close"))]
 
 
 class CloseInput(Input):
@@ -51,7 +53,7 @@ async def listed(project: int, request: Request, user: Reader) -> dict[str, Any]
     return {
         "closed_through": through.isoformat() if through else None,
         "blockers": [{"shift": row["id"], "cashier": row["user_number"], "terminal": row["terminal"]} for row in waiting],
-        "closes": [_close(one, whole=False) for one in found],
+        "closes": [_close(closing.for_eyes(one, user), whole=False) for one in found],
     }
 
 
@@ -66,7 +68,7 @@ async def close(body: CloseInput, request: Request, user: Runner) -> dict[str, A
 
 
 @router.post("/api/v1/counter/closes/months")
-async def close_month(body: MonthInput, request: Request, user: Runner) -> dict[str, Any]:
+async def close_month(body: MonthInput, request: Request, user: MonthCloser) -> dict[str, Any]:
     """Close a month after its last day (C-38)."""
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
@@ -75,7 +77,7 @@ async def close_month(body: MonthInput, request: Request, user: Runner) -> dict[
 
 
 @router.get("/api/v1/counter/closes/witness.txt")
-async def witnesses(project: int, request: Request, user: Reader) -> Response:
+async def witnesses(project: int, request: Request, user: Verifier) -> Response:
     """The signed texts of all closes of a project: a file for `gatehouse-hub verify --witness`, to be kept elsewhere."""
     async with request.app.state.hub.db.tx(user.scope) as tx:
         await estate.get_project(tx, project)
@@ -84,7 +86,7 @@ async def witnesses(project: int, request: Request, user: Reader) -> Response:
 
 
 @router.get("/api/v1/counter/closes/{close_id}/witness.txt")
-async def witness(close_id: int, request: Request, user: Reader) -> Response:
+async def witness(close_id: int, request: Request, user: Verifier) -> Response:
     """The signed text of one close. NotFound `not_signed` for a day closed before closes were signed."""
     async with request.app.state.hub.db.tx(user.scope) as tx:
         found = await closing.close_of(tx, close_id)

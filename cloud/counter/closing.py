@@ -110,7 +110,11 @@ async def close_of(tx: Tx, close_id: int) -> Close:
 
 
 def for_eyes(found: Close, who: Principal) -> Close:
-    """The close as somebody may see it: at a project nobody reads what an open, uncounted drawer should hold (C-31)."""
+    """The close as somebody may see it: at a project nobody reads what an open, uncounted drawer should hold (C-31); its signed
+    text is for whoever verifies it.
+    """
+    if "close.verify" not in who.permissions:
+        found = replace(found, signed=None)
     if "today.read" in who.permissions:
         return found
     sheet = json.loads(found.sheet)

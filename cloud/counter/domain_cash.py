@@ -17,9 +17,6 @@ NOTES: Mapping[int, str] = {
 REASON_LIMIT: Fen = 5_000
 """A difference above 50 yuan needs an approval, not only a reason (C-31, G-20)."""
 
-FLOAT_LIMIT: Fen = 200_000
-"""What a project may keep in drawers beyond the floats its shifts began with: 2,000 yuan; the rest goes to the bank (C-35)."""
-
 LONGEST_SHIFT = timedelta(hours=16)
 DEADLINE = time(17, 0)
 _MOST = 100_000

@@ -7,7 +7,7 @@ from datetime import datetime
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, audit
 from cloud.counter import store_shifts
-from cloud.counter.domain_cash import FLOAT_LIMIT, REASON_LIMIT, shared_out
+from cloud.counter.domain_cash import REASON_LIMIT, shared_out
 from cloud.counter.shifts import count_of
 from cloud.counter.store_shifts import Count, Handover
 from cloud.estate import service as estate
@@ -18,6 +18,7 @@ from protocols.money import Fen, yuan
 from protocols.time import business_date
 
 KIND = "shift.variance"
+FLOAT_LIMIT = "counter.float_limit"
 
 
 def person_ref(number: str) -> str:
@@ -138,8 +139,10 @@ async def _float_allowed(tx: Tx, found: Count, keep_float_fen: Fen) -> None:
         return
     await store_shifts.lock_drawer(tx, found.project_id, f"float:{found.project_id}")
     kept = (await store_shifts.drawer(tx, found.project_id, f"float:{found.project_id}"))[0]
-    if kept + more > FLOAT_LIMIT:
-        zh = f"本项目留存的备用金已多出 {yuan(max(kept, 0))} 元，最多 {yuan(FLOAT_LIMIT)} 元；多的要交出来送存银行"
+    company = (await estate.get_project(tx, found.project_id)).company_id
+    limit = int(await access.setting(tx, FLOAT_LIMIT, company))
+    if kept + more > limit:
+        zh = f"本项目留存的备用金已多出 {yuan(max(kept, 0))} 元，最多 {yuan(limit)} 元；多的要交出来送存银行"
         raise Refused("bad_float", zh, f"the project's floats would come to {kept + more} fen", field="float")
 
 

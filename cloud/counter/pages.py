@@ -71,11 +71,12 @@ async def open_shift(request: Request, user: Cashier) -> Response:
                 person=person_of(user),
                 terminal=terminal,
                 float_fen=float_fen,
+                float_reason=text(form, "float_reason"),
                 at=hub.clock.now(),
             )
     except Refused as problem:
         async with hub.db.tx(user.scope) as tx:
-            typed = {name: text(form, name) for name in ("project", "terminal", "float")}
+            typed = {name: text(form, name) for name in ("project", "terminal", "float", "float_reason")}
             return await desk_view.no_shift(request, tx, user, typed, problem)
     answer = RedirectResponse("/desk", 303)
     answer.set_cookie(TERMINAL, quote(terminal), max_age=_YEAR, httponly=True, samesite="lax")

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import closing, handover, shifts, store, store_closing, store_shifts
+from cloud.counter import closing, floats, handover, shifts, store, store_closing, store_floats, store_shifts
 from cloud.counter.domain_cash import LONGEST_SHIFT, NOTES, REASON_LIMIT
 from cloud.estate import service as estate
 from cloud.ledger import service as ledger
@@ -28,6 +28,7 @@ Reader = Annotated[Principal, Depends(page_user("shift.read"))]
 Runner = Annotated[Principal, Depends(page_user("shift.run"))]
 Receiver = Annotated[Principal, Depends(page_user("slip.write"))]
 Closer = Annotated[Principal, Depends(page_user("close.run"))]
+MonthCloser = Annotated[Principal, Depends(page_user("month.close"))]
 Id = Annotated[int, Path(ge=1, lt=2**31)]
 
 
@@ -48,6 +49,7 @@ async def _list(request: Request, user: Principal, form: Form | None = None) -> 
             "counts": await store_shifts.counts(tx, where.ids, business_date(now)),
             "closes": await store_closing.closes(tx, where.ids, 14),
             "only": where.only,
+            "floats": await store_floats.waiting(tx, where.ids),
             "checks": [],
             "next_day": None,
             "month": None,
@@ -60,7 +62,7 @@ async def _list(request: Request, user: Principal, form: Form | None = None) -> 
     long = [row["id"] for row in context["shifts"] if row["closed_at"] is None and now - row["opened_at"] > LONGEST_SHIFT]
     status = 200 if form is None or form.ok else 422
     if form is not None:
-        form.names.clear()  # the page draws no field: every error stands on top
+        form.names.clear()  # every error stands on top
     shell = console(user, where, "/shifts") | {"now": now, "today": business_date(now), "long": long, "form": form or Form()}
     return render(request, "counter/shifts.html", status=status, **shell | context)
 
@@ -83,8 +85,25 @@ async def _next_month(tx: Tx, project_id: int) -> date | None:
     return last if begun is not None and begun <= last and await ledger.month_is_open(tx, project_id, last) else None
 
 
+@router.post("/shifts/floats")
+async def give_float(request: Request, user: Receiver) -> Response:
+    """Put cash for change into a drawer that somebody else will open."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    project, amount = form.number("project", need=True), form.money("amount", need=True)
+    terminal, reason = form.text("terminal", need=True, longest=40, what="窗口"), form.text("reason", need=True, what="来源")
+    if form.ok and project is not None and amount is not None:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                await floats.give(tx, project, terminal, amount, reason, user, key=form.key, at=hub.clock.now())
+            return RedirectResponse(f"/shifts?at=p{project}&done=float", 303)
+        except Refused as problem:
+            form.refuse(problem)
+    return await _list(request, user, form)
+
+
 @router.post("/shifts/close-month")
-async def close_month(request: Request, user: Closer) -> Response:
+async def close_month(request: Request, user: MonthCloser) -> Response:
     """Close the month of the form: charges of it are made and adjusted no more."""
     hub = request.app.state.hub
     form = Form(await request.form())

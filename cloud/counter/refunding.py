@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from cloud.access.service import Approval, Principal, ask
-from cloud.counter import store, store_refunding, store_shifts
+from cloud.counter import refund_limits, store, store_refunding, store_shifts
 from cloud.counter.domain import Receipt, ReceiptLine
 from cloud.counter.printing import receipt
 from cloud.counter.shifts import require_cash
+from cloud.estate import service as estate
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
@@ -133,13 +134,17 @@ async def ask_receipt_refund(
         field = "payee_account" if payee else "payee_name"
         raise Refused("no_payee", "收款人姓名要填；转账还要填账号", "a payee is missing", field=field)
     names = "、".join(dict.fromkeys(line.item_name for _, line, _ in made.parts))
+    owner = await store.payer_subject(tx, found.entry_id)
+    many = wanted.way == "cash" and await _many(tx, found, owner, principal, made.total_fen, now)
     return await ask(
         tx,
         principal,
         kind=ORIGINAL if wanted.way == "original" else REFUND,
         project_id=found.draft.project_id,
         subject=f"receipt:{found.id}",
-        title=f"退收据 № {found.no} {names}" + ("" if payee == payer else "（收款人与缴款人不同）"),
+        title=f"退收据 № {found.no} {names}"
+        + ("" if payee == payer else "（收款人与缴款人不同）")
+        + ("（30 天内现金退款累计超限，由总部批）" if many else ""),
         amount_fen=made.total_fen,
         payload={
             "lines": list(wanted.lines), "why": wanted.why, "discount": wanted.discount, "way": wanted.way, "payee_name": payee,
@@ -151,15 +156,24 @@ async def ask_receipt_refund(
         key=key,
         terminal=terminal,
         now=now,
-        beneficiary=await store.payer_subject(tx, found.entry_id),
+        beneficiary=owner,
     )  # fmt: skip
 
 
+async def _many(tx: Tx, found: Receipt, owner: str | None, principal: Principal, fen: Fen, now: datetime) -> bool:
+    """Whether cash refunds of 30 days make this one headquarters'."""
+    company = (await estate.get_project(tx, found.draft.project_id)).company_id
+    who = principal.user_id or 0
+    before = await refund_limits.cumulated(tx, f"receipt:{found.id}", owner, who, company, now)
+    return await refund_limits.over(tx, fen, before, company)
+
+
 async def refund_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
-    """The approvals' handler of both kinds: receipts here, money held by `wallets`.
+    """The approvals' handler of both kinds: receipts here, money held by `wallets`; before either, `refund_limits`.
 
     Refused `needs_hq` when the payee is not the payer and nobody of headquarters decides (C-12); what `quote` refuses by now.
     """
+    await refund_limits.check(tx, approval, principal, now)
     what, _, number = approval.subject.partition(":")
     if what != "receipt":
         await wallets.refund_approved(tx, approval, principal, now)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cloud.access.service import Principal, audit
-from cloud.counter import store, store_books, store_shifts
+from cloud.counter import floats, store, store_books, store_shifts
 from cloud.counter.domain_cash import LONGEST_SHIFT, counted
 from cloud.counter.store import Shift
 from cloud.counter.store_shifts import Count
@@ -36,11 +36,13 @@ def shift_no(shift: Shift) -> str:
     return f"BC-{civil(shift.opened_at):%m%d}-{shift.id:02d}"
 
 
-async def open_shift(tx: Tx, *, project_id: int, person: Person, terminal: str, float_fen: Fen, at: datetime) -> Shift:
+async def open_shift(
+    tx: Tx, *, project_id: int, person: Person, terminal: str, float_fen: Fen, at: datetime, float_reason: str = ""
+) -> Shift:
     """Open a shift of one person at one terminal (C-30). Opening the same again returns the open one.
 
     NotFound `project_not_found`; Conflict `shift_open` when the person works elsewhere, `terminal_taken` by somebody else;
-    Refused `project_closed` (P-05).
+    Refused `project_closed` (P-05), `float_differs` from what was left there without a `float_reason`.
     """
     project = await estate.get_project(tx, project_id)
     mine = await store.open_shift_of(tx, person.user_id)
@@ -52,7 +54,10 @@ async def open_shift(tx: Tx, *, project_id: int, person: Person, terminal: str, 
         if book is None:
             raise Conflict("book_taken", "票据本的编号被别的项目占用", f"book {project.code.upper()}-B belongs elsewhere")
         user = (person.user_id, person.number, person.name)
-        await store.add_shift(tx, project_id, user, terminal, book, float_fen, at)
+        left = await floats.check(tx, project_id, terminal, float_fen, float_reason, person.user_id)
+        made = await store.add_shift(tx, project_id, user, terminal, book, float_fen, at)
+        if made is not None:
+            await floats.opened(tx, project_id, made, user, left, float_fen, float_reason, at)
         mine = await store.open_shift_of(tx, person.user_id)
     if mine is not None and (mine.project_id, mine.terminal) == (project_id, terminal):
         return mine

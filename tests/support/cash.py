@@ -38,7 +38,9 @@ async def takes(
     """A shift with a float of 200.00 in which one cash payment of a room was taken."""
     who = counter.Person(user, number or f"02{user:02d}", f"收费员{user}")
     async with db.tx(EAST) as tx:
-        opened = await counter.open_shift(tx, project_id=11, person=who, terminal=f"窗口 {user}", float_fen=20_000, at=at)
+        opened = await counter.open_shift(
+            tx, project_id=11, person=who, terminal=f"窗口 {user}", float_fen=20_000, at=at, float_reason="照旧 200 元"
+        )
         await fees.put_items(tx, 1, ITEMS)
         await fees.add_lines(tx, company_id=1, project_id=11, lines=[line(room, fen)], at=at, by="test")
         lines = [one.id for one in await counter.open_lines(tx, 11, room, at)]

@@ -49,8 +49,9 @@ async def bill(tx: Tx, *lines: fees.NewLine, project: int = 11, company: int = 1
 
 async def shift(tx: Tx, *, person: int = 1, project: int = 11, terminal: str | None = None) -> counter.Shift:
     return await counter.open_shift(
-        tx, project_id=project, person=cashier(person), terminal=terminal or f"窗口 {person}", float_fen=20_000, at=NOON
-    )
+        tx, project_id=project, person=cashier(person), terminal=terminal or f"窗口 {person}", float_fen=20_000, at=NOON,
+        float_reason="照旧 200 元",
+    )  # fmt: skip
 
 
 def cashier(number: int = 1) -> counter.Person:

@@ -18,6 +18,8 @@ PUBLIC = {
     "GET /api/v1/d/lanes/{lane}": "a driver without an account (U-12)",
     "POST /api/v1/d/lanes/{lane}/order": "a driver without an account (U-12)",
     "GET /r/{book}/{number}/{code}": "anybody with a receipt in hand checks it (C-09)",
+    "GET /told": "an owner tells headquarters of money that does not show (G-10)",
+    "POST /told": "an owner tells headquarters of money that does not show (G-10)",
 }
 """Routes that nobody has to log in for, and why."""
 
@@ -78,6 +80,8 @@ MATRIX = {
     "shift.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
     "close.run": {CASHIER},
     "close.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
+    "close.verify": {FINANCE, AUDITOR},
+    "month.close": {FINANCE, SUB},
     "slip.read": {FINANCE, AUDITOR, SUB, MANAGER, CASHIER},
     "slip.write": {MANAGER, CASHIER},
     "slip.confirm": {FINANCE},

@@ -303,15 +303,19 @@ async def test_the_signed_text_is_downloaded_and_printed(hub, hub_client):
         (await hub_client.post("/api/v1/counter/closes", json={"project": 11, "day": day, "key": f"close-{day}"})).json()
         for day in ("2026-11-23", "2026-11-24")
     ]
-    one = await hub_client.get(f"/api/v1/counter/closes/{done[0]['id']}/witness.txt")
-    assert one.text == done[0]["signed"] + "\n"
-    both = await hub_client.get("/api/v1/counter/closes/witness.txt?project=11")
+    assert done[0]["signed"] is None, "who takes the money does not see it"
+    finance = hub_client.another()
+    await finance.log_in("hq_finance")
+    told = (await finance.get(f"/api/v1/counter/closes/{done[0]['id']}")).json()
+    one = await finance.get(f"/api/v1/counter/closes/{done[0]['id']}/witness.txt")
+    assert one.text == told["signed"] + "\n"
+    both = await finance.get("/api/v1/counter/closes/witness.txt?project=11")
     assert "attachment" in both.headers["content-disposition"]
     witness = ledger.parse_witness("closes", both.text, CLOSE_KEY.public_key())
     assert [str(each.day) for each in witness.closed] == ["2026-11-23", "2026-11-24"]
     other = hub_client.another()
     await other.log_in("cashier", project=21)
-    assert (await other.get("/api/v1/counter/closes/witness.txt?project=11")).status_code == 404
+    assert (await other.get("/api/v1/counter/closes/witness.txt?project=11")).status_code == 403
 
 
 async def test_the_sheet_lists_what_was_taken_back_and_given_up(money_db):

@@ -105,24 +105,34 @@ async def test_cash_is_passed_on_on_the_page_without_telling_the_amount(hub, hub
 
 
 async def test_a_month_is_closed_on_the_page_once_its_days_are(hub, hub_client):
-    """C-38"""
-    cashier, form, _ = await browser(hub_client, "cashier", project=11)
-    assert "月结" not in (await cashier.get("/shifts?at=p11")).text.split("main")[1]
+    """C-38, Y-02: by the subsidiary's manager, not by who takes the money; signed texts are for headquarters (C-34)."""
+    manager, form, _ = await browser(hub_client, "sub_manager", company=1)
+    cashier, own, _ = await browser(hub_client, "cashier", project=11)
+    assert "月结" not in (await manager.get("/shifts?at=p11")).text.split("main")[1]
     at = datetime(2026, 12, 1, 9, 0, tzinfo=SHANGHAI)
     for day in (date(2026, 11, 24), date(2026, 11, 30)):
         async with hub.db.tx(EAST) as tx:
             await closing.close(tx, 11, day, person(2), CLOSE_KEY, key=f"close-{day}", at=at)
-    page = (await cashier.get("/shifts?at=p11")).text
-    assert "月结 2026-11" in page and "下载签名" in page
-    sent = form | {"project": "11", "month": "2026-11-30"}
-    assert (await cashier.post("/shifts/close-month?at=p11", data=sent)).status_code == 303
+    page = (await manager.get("/shifts?at=p11")).text
+    assert "月结 2026-11" in page and "下载签名" not in page
+    assert "月结" not in (await cashier.get("/shifts?at=p11")).text
+    sent = {"project": "11", "month": "2026-11-30"}
+    assert (await cashier.post("/shifts/close-month?at=p11", data=own | sent)).status_code == 403
+    assert (await manager.post("/shifts/close-month?at=p11", data=form | sent)).status_code == 303
     async with hub.db.tx(EAST) as tx:
         assert not await ledger.month_is_open(tx, 11, date(2026, 11, 5))
-    again = await cashier.post("/shifts/close-month?at=p11", data=sent)
+    again = await manager.post("/shifts/close-month?at=p11", data=form | sent)
     assert (again.status_code, "已经月结" in again.text) == (422, True)
-    day = await cashier.post("/shifts/close?at=p11", data=form | {"project": "11", "day": "2026-11-24"})
+    day = await cashier.post("/shifts/close?at=p11", data=own | {"project": "11", "day": "2026-11-24"})
     assert (day.status_code, "已经日结" in day.text) == (422, True)
-    assert "月结 2026-11" not in (await cashier.get("/shifts?at=p11")).text
+    assert "月结 2026-11" not in (await manager.get("/shifts?at=p11")).text
+    for role, place, may in (("hq_auditor", {}, True), ("hq_finance", {}, True), ("cashier", {"project": 11}, False)):
+        one, _, _ = await browser(hub_client, role, **place)
+        assert ("下载签名" in (await one.get("/shifts?at=p11")).text) is may
+        told = (await one.get("/api/v1/counter/closes/1")).json()
+        assert (told["signed"] is not None) is may
+        for path in ("/api/v1/counter/closes/1/witness.txt", "/api/v1/counter/closes/witness.txt?project=11"):
+            assert (await one.get(path)).status_code == (200 if may else 403)
 
 
 async def test_a_guard_sees_and_counts_the_own_drawer(hub, hub_client):
