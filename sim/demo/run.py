@@ -103,7 +103,7 @@ def _welcome(console: Console, play: Play) -> None:
     table = Table("角色", "工号", "姓名", "打开", "口令", box=None, pad_edge=False)
     homes = {
         "hq_finance": "/today",
-        "hq_auditor": "/today",
+        "hq_auditor": "/cash",
         "sub_manager": "/approvals",
         "project_manager": "/today",
         "cashier": "/desk",

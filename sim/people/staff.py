@@ -109,7 +109,7 @@ class HubUser:
     async def approve(self, approval: int, note: str) -> None:
         """Read somebody's request and agree to the amount it names (Y-12)."""
         asked = await self.get(f"/api/v1/approvals/{approval}")
-        body = {"amount_fen": asked["amount_fen"], "note": note, "terminal": "办公室"}
+        body = {"amount_fen": asked["amount_fen"], "note": note, "terminal": f"{self._number} 的电脑"}
         done = await self.must("POST", f"/api/v1/approvals/{approval}/approve", body)
         if done["state"] != "approved":
             raise Refused("not_approved", "审批没有通过", f"approval {approval} is {done['state']}")

@@ -279,6 +279,8 @@ async def the_morning(day: Day) -> None:
             await hq.click(".gh-side >> text=资金监控")
             await hq.sees("昨日现金未到账", yuan(day.took.cash), "枫桥雅苑", "17:00 到期", within=".flow")
         assert seen.clicks == 1
+        await hq.click(".flow a.big >> nth=0")  # the figure opens its projects, further down on the same page
+        await hq.sees("枫桥雅苑", within="#waiting:target")
         async with hq.counted() as more:
             await hq.click("main th a:has-text('枫桥雅苑')")
             await hq.sees(day.slip)
