@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -15,13 +16,14 @@ from cloud.access import api_approvals, api_people, pages_approvals, pages_audit
 from cloud.access import pages as access_pages
 from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
+from cloud.arrears import api as arrears_api
+from cloud.arrears import pages as arrears_pages
 from cloud.controls import api as controls_api
+from cloud.controls import owner_telling, pages_told, proving
 from cloud.controls import pages as controls_pages
 from cloud.controls import service as controls
 from cloud.controls.engine import watch as watch_controls
 from cloud.controls.registry import CONTROLS
-from cloud.arrears import api as arrears_api
-from cloud.arrears import pages as arrears_pages
 from cloud.counter import api as counter_api
 from cloud.counter import pages as counter_pages
 from cloud.counter import pages_owner, pages_search, routes_acts, routes_cash
@@ -70,6 +72,7 @@ from cloud.parking import api as parking_api
 from cloud.parking import service as parking
 from cloud.payments import api as payments_api
 from cloud.payments.service import PaidHandlers
+from cloud.proof import public_close_key, verify
 from cloud.publishing import publish_bills
 from cloud.reports import api_reports, pages_receipts, pages_reports, pages_sites
 from cloud.reports import exporting as reports_exporting
@@ -143,6 +146,7 @@ _ROUTERS = (
     api_reports.router,
     pages_sites.router,
     controls_pages.router,
+    pages_told.router,
     controls_api.router,
 )
 
@@ -173,8 +177,20 @@ def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
     found.append(counter.keep_closing(hub.db, hub.settings.keys, hub.clock.now))
     found.append(notices.keep_sending(hub.db, hub.channels, hub.notice_checks, hub.clock.now))
     found.append(jobs.work(hub))
-    found.append(watch_controls(hub.db, CONTROLS, hub.clock.now))
+    found += _controls(hub)
     return [*found, hub.fleet.run()] if hub.fleet is not None else found
+
+
+def _controls(hub: Hub) -> list[Coroutine[Any, Any, None]]:
+    """The rules with what owners are told of (G-10); beside them, for it takes long, the proof of every night (G-16)."""
+
+    async def told(at: datetime) -> object:
+        return await owner_telling.tell(hub.db, hub.settings.told_url if hub.settings.public_url else "", at)
+
+    async def proved(at: datetime) -> object:
+        return await proving.nightly(hub.db, partial(verify, hub.db, close_key=public_close_key(hub.settings.keys)), at)
+
+    return [watch_controls(hub.db, CONTROLS, hub.clock.now, told), watch_controls(hub.db, (), hub.clock.now, proved)]
 
 
 def create_app(hub: Hub) -> FastAPI:

@@ -6,6 +6,7 @@ from cloud.controls import rules_cash as cash
 from cloud.controls import rules_counter as counter
 from cloud.controls import rules_money as money
 from cloud.controls import rules_people as people
+from cloud.controls import rules_prices as prices
 from cloud.controls.domain import Slot
 from cloud.controls.engine import Control
 
@@ -25,6 +26,9 @@ CONTROLS: tuple[Control, ...] = (
     Control("G-02", "reprints", "补打偏多", "printer", "每周一 07:00", counter.reprints, MONDAY, ("reprints", "reprint_percent")),
     Control("G-03", "counter_clock", "窗口时钟不准", "clock", "立即", counter.counter_clock, limits=("clock_seconds",)),
     Control("G-03", "box_jump", "盒子时钟跳变", "clock", "立即", counter.box_jump, limits=("box_jump_seconds",)),
+    Control("G-04", "price_low", "收费价格异常", "tag", "立即", prices.price_low, limits=("few_rooms",)),
+    Control("G-04", "fact_changed", "已计费房间改了计费依据", "home-off", "立即", prices.fact_changed),
+    Control("G-04", "area_total", "面积合计与登记不符", "building", "每天 07:00", prices.area_total, MORNING, ("area_percent",)),
     Control("G-05", "waivers_of_owner", "同一业主减免偏多", "percentage", "每周一 07:00", money.waivers_of_owner, MONDAY,
             ("waiver_owner_fen",)),
     Control("G-05", "waivers_of_approver", "同一审批人减免偏多", "percentage", "每周一 07:00", money.waivers_of_approver, MONDAY,
@@ -45,6 +49,9 @@ CONTROLS: tuple[Control, ...] = (
     Control("G-08", "arrived_short", "缴款短少", "building-bank", "导入流水时", cash.arrived_short),
     Control("G-08", "slip_waits", "缴款单对不上银行流水", "building-bank", "第 3 个工作日", cash.slip_waits,
             limits=("slip_days",)),
+    Control("G-09", "tender_unmatched", "转账支票刷卡没有对上", "equal-not", "第 3 个工作日 07:00", prices.tender_unmatched,
+            MORNING, ("tender_days",)),
+    Control("G-10", "owner_says", "业主说付了款没有显示", "message", "立即", people.owner_says),
     Control("G-16", "chain_broken", "台账或日志校验不一致", "alert-triangle", "校验时", people.chain_broken),
     Control("G-16", "rolled_back", "台账被回退", "alert-triangle", "立即", people.rolled_back),
     Control("G-16", "box_cloned", "盒子被隔离", "lock", "立即", people.box_cloned),

@@ -168,3 +168,18 @@ async def box_reset(look: Look) -> list[Finding]:
         )
         for row in await store.box_notes(look.tx, look.since)
     ]  # fmt: skip
+
+
+async def owner_says(look: Look) -> list[Finding]:
+    """G-10: an owner says to headquarters that money was paid which does not show; the project hears nothing of it."""
+    return [
+        Finding(
+            f"report:{row['id']}", None, None, f"report:{row['id']}", "业主说付了款没有显示",
+            f"{row['project'] or '没写项目'} {row['room']}：“{row['text']}”，收据 {row['receipt'] or '没有'}。",
+            row["at"], (), "", row["amount_fen"], {"phone": row["phone"]},
+            [Step(row["at"], "业主直接报给总部", row["phone"], True)],
+            [Evidence("按房号找收款", f"/receipts?q={row['room']}", f"{row['project']} {row['room']}", row["amount_fen"]),
+             Evidence("操作日志", f"/audit?q={row['room']}", "这一户的操作")],
+        )
+        for row in await store.owner_reports(look.tx, look.since)
+    ]  # fmt: skip

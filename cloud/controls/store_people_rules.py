@@ -114,3 +114,7 @@ async def last_proof(tx: Tx) -> Row | None:
 
 async def proofs(tx: Tx, since: datetime) -> list[Row]:
     return await tx.fetch_all("SELECT id, at, entries, chains, faults FROM control_proofs WHERE at > %s ORDER BY id", (since,))
+
+
+async def owner_reports(tx: Tx, since: datetime) -> list[Row]:
+    return await tx.fetch_all("SELECT * FROM owner_reports WHERE at > %s ORDER BY id", (since,))

@@ -28,7 +28,7 @@ async def tell_headquarters(tx: Tx, raised: Raised, now: datetime) -> None:
             tx,
             company_id=found.company_id if found.company_id is not None else one["any_company"],
             project_id=None,
-            kind="controls.alarm",
+            kind="alarm",
             to=notices.To(one["name"], one["phone"], user_id=one["id"]),
             text=text,
             channel="sms",

@@ -109,7 +109,7 @@ async def test_nobody_writes_the_conclusion_of_what_they_did(site, incident, hub
 
 async def test_headquarters_is_told_by_message_and_the_page_at_once(site, incident, hub, money_admin):
     """A message to each auditor and finance person with a phone; a word on the live topic for the page."""
-    queued = money_admin.fetch("SELECT count(*) FROM messages WHERE kind = 'controls.alarm'")
+    queued = money_admin.fetch("SELECT count(*) FROM messages WHERE kind = 'alarm'")
     assert queued == [(0,)], "nobody has a phone yet"
     money_admin.execute("UPDATE users SET phone = '13900000002' WHERE number IN ('9001', '9002')")
     paid = await pay(site, 12_000, room=102)
@@ -121,7 +121,7 @@ async def test_headquarters_is_told_by_message_and_the_page_at_once(site, incide
         async with asyncio.timeout(10):
             told = await heard.get()
     assert told["incident"] == raised[0].incident_id
-    texts = money_admin.fetch("SELECT text FROM messages WHERE kind = 'controls.alarm'")
+    texts = money_admin.fetch("SELECT text FROM messages WHERE kind = 'alarm'")
     assert len(texts) == 2 and "120.00" in str(texts[0][0])
 
 

@@ -49,7 +49,7 @@ class Person:
     async def do(self, method: str, path: str, *, ok: bool = True, **more: Any) -> Any:
         """A request; logs in when the session is over. The JSON, or the whole answer when `ok` is not asked for."""
         answer = await self.client.request(method, path, **more)
-        if answer.status_code == 401:
+        if answer.status_code == 401 or answer.headers.get("location", "").startswith("/login"):
             assert await self.log_in() == 200
             answer = await self.client.request(method, path, **more)
         if not ok:
@@ -200,13 +200,18 @@ async def close_day(site: Site, who: str = "0202") -> None:
     await site.people[who].post("/api/v1/counter/closes", body)
 
 
-async def make_slip(site: Site, *days: date, who: str = "0202") -> int:
-    """A deposit slip over closed days; the account is registered by headquarters when there is none."""
+async def make_account(site: Site) -> int:
+    """The company's bank account; headquarters registers it when there is none."""
     finance = site.people["9001"]
     known = (await finance.get("/api/v1/counter/bank-accounts"))["accounts"]
     if not known:
         body = {"company": "hd", "code": "icbc-0417", "bank": "示例银行", "tail": "0417", "holder": "华东公司"}
         await finance.post("/api/v1/counter/bank-accounts", body)
         known = (await finance.get("/api/v1/counter/bank-accounts"))["accounts"]
-    body = {"project": 11, "days": [str(one) for one in days], "account": known[0]["id"], "key": key()}
+    return int(known[0]["id"])
+
+
+async def make_slip(site: Site, *days: date, who: str = "0202") -> int:
+    """A deposit slip over closed days."""
+    body = {"project": 11, "days": [str(one) for one in days], "account": await make_account(site), "key": key()}
     return int((await site.people[who].post("/api/v1/counter/slips", body))["id"])
