@@ -90,6 +90,7 @@ class CollectInput(_Input):
     deposits: list[DepositInput] = Field(default=[], max_length=6)
     ahead: list[AheadInput] = Field(default=[], max_length=6)
     keep_excess: bool = False
+    round_fen: int = Field(default=0, ge=0, lt=100)
     payer_name: str = Field(default="", max_length=60, pattern=_TEXT)
     key: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
     shift: int
@@ -124,6 +125,7 @@ class CollectInput(_Input):
                 counter.DepositTaken(one.item, one.amount_fen, one.purpose, one.condition, one.object) for one in self.deposits
             ),
             keep_excess=self.keep_excess,
+            round_fen=self.round_fen,
             payer_name=self.payer_name,
             ahead=tuple(counter.PaidAhead(one.assignment, one.periods, one.expected_fen) for one in self.ahead),
         )

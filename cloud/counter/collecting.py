@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from cloud.access.service import setting
-from cloud.counter import extras, store, store_shifts
+from cloud.counter import extras, rounding, store, store_shifts
 from cloud.counter.domain import Because, Draft, Offer, Receipt, ReceiptLine, Tender, digest, tender
 from cloud.counter.domain_tender import excess
 from cloud.counter.extras import DepositTaken, Place, TopUp
@@ -32,7 +32,7 @@ class CollectRequest:
 
     `key` is the client's idempotency key (C-06). `part_fen`: pay only so much of the lines (C-04), None for all that is due;
     `chosen`: (line, fen) instead, an allocation of the payer's own (Q-60). `keep_excess`: what is handed over beyond what is due
-    goes to the general wallet, no change (C-03). `payer_name`: somebody else pays (C-19).
+    goes to the general wallet, no change (C-03). `payer_name`: somebody else pays (C-19). `round_fen`: let go of so much (C-18).
     """
 
     project_id: int
@@ -50,6 +50,7 @@ class CollectRequest:
     keep_excess: bool = False
     payer_name: str = ""
     ahead: tuple[PaidAhead, ...] = ()
+    round_fen: Fen = 0
 
     @property
     def source(self) -> str:
@@ -68,6 +69,7 @@ class CollectRequest:
         ]
         ahead = [(one.assignment_id, one.periods, one.expected_fen) for one in self.ahead]
         more = [sorted(self.chosen), ups, deposits, self.keep_excess, self.payer_name, ahead]
+        more += [self.round_fen] if self.round_fen else []
         return digest(self.project_id, [*content, *more] if any(more) else content)
 
 
@@ -103,28 +105,49 @@ async def take(
     if isinstance(billed, Receipt):
         return billed
     shares += billed.shares
-    payable = sum(share.amount_fen for share in shares) + extra
-    top_ups = list(request.top_ups)
-    if request.keep_excess:
-        over = excess(payable, request.offers)
-        top_ups, payable = extras.with_excess(top_ups, over), payable + over
+    due = sum(share.amount_fen for share in shares) + extra
+    top_ups, payable = await _payable(tx, request, due, at, day, because)
     tenders, change = tender(payable, request.offers)
     place = await _place(tx, request, shares, shift, at)
     await fees.settle(tx, shares, day=day, source=request.source)
     spent = await extras.spend(tx, place, request.offers, shares)
     held = await extras.hold(tx, place, top_ups, request.deposits, spent)
     lines = [*_receipt_lines(shares, billed.off), *billed.rows, *held.lines]
+    off = [rounding.posting(request.round_fen, f"shift:{shift.id}")] if request.round_fen else []
+    if off:
+        lines.append(rounding.row(place.object, due, request.round_fen))
     draft = _counter_draft(request, shift, lines, tenders, change, at, day, because)
     return await book(
         tx,
         draft,
         source=request.source,
         cash_ref=f"shift:{shift.id}",
-        credits=[*spent, *credits(shares), *billed.postings, *held.postings],
+        credits=[*spent, *credits(shares), *billed.postings, *held.postings, *off],
         receipt_book=shift.book,
         fingerprint=request.fingerprint,
         payer=await _payer(tx, request, place.payer_id),
     )
+
+
+async def _payable(
+    tx: Tx, request: CollectRequest, due: Fen, at: datetime, day: date, because: Because | None
+) -> tuple[list[TopUp], Fen]:
+    """(wallets to fill, what is to be paid): with what is kept of the change, without what is let go of (C-03, C-18)."""
+    top_ups = list(request.top_ups)
+    payable = due - request.round_fen
+    if request.round_fen:
+        if day != business_date(at) or request.round_fen < 0:
+            raise Refused("rounding_off", "补录不能抹零", "nothing is rounded off under an earlier day", field="round")
+        if not any(offer.method == "cash" for offer in request.offers) or request.part_fen is not None or request.chosen:
+            raise Refused("rounding_off", "只有收现金、收全部应收时才抹零", "only cash for all that is due", field="round")
+        company = (await estate.get_project(tx, request.project_id)).company_id
+        await rounding.check(tx, request.project_id, company, day, due, request.round_fen)
+    over = excess(payable, request.offers) if request.keep_excess else 0
+    small = excess(payable, request.offers) % 100
+    if small and not over and because is None and request.room_id is not None:
+        company = (await estate.get_project(tx, request.project_id)).company_id
+        over = (await rounding.rounding_of(tx, request.project_id, company, day)).kept(payable, request.offers)
+    return extras.with_excess(top_ups, over), payable + over
 
 
 async def _locked(tx: Tx, request: CollectRequest, day: date) -> list[fees.Line] | Receipt:

@@ -12,6 +12,7 @@ from cloud.counter import store, store_desk
 from cloud.counter.collecting import LATE_FIRST
 from cloud.counter.desk_money import Held, Policy
 from cloud.counter.domain import Receipt
+from cloud.counter.rounding import rounding_of
 from cloud.counter.store import Shift
 from cloud.counter.store_desk import Checked, Progress
 from cloud.estate import service as estate
@@ -61,9 +62,10 @@ def notes(change: Fen) -> str:
     return " · ".join(parts)
 
 
-async def policy_of(tx: Tx, company_id: int) -> Policy:
-    """What the company decided about collecting."""
-    return Policy(late_first=await setting(tx, LATE_FIRST, company_id) is True)
+async def policy_of(tx: Tx, project: estate.Project, day: date) -> Policy:
+    """What the company decided about collecting, and what it may still let go of today."""
+    first = await setting(tx, LATE_FIRST, project.company_id) is True
+    return Policy(first, await rounding_of(tx, project.id, project.company_id, day))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ def typed_of(form: FormData) -> Typed:
         parts=tuple((int(line), told) for line, told in sorted(parts.items()) if told.strip()),
         ups=tuple((one, text(form, f"up_{one}")[:20]) for one in PURPOSES if text(form, f"up_{one}").strip()),
         up_owner=text(form, "up_owner") == "1",
+        round=text(form, "round") == "1",
         deposit=(item[:40], amount[:20], object_[:40], purpose[:40], condition),
     )
 

@@ -11,6 +11,7 @@ from cloud.counter.collecting import CollectRequest
 from cloud.counter.domain import Method, Offer
 from cloud.counter.extras import DepositTaken, TopUp
 from cloud.counter.paying_ahead import PaidAhead
+from cloud.counter.rounding import Rounding
 from cloud.counter.store import Shift
 from cloud.fees import service as fees
 from cloud.fees.service import Line
@@ -39,6 +40,7 @@ class Typed:
     part, parts  only so much of what is ticked, or of each line (C-04, Q-60)
     ups          purpose -> amount for a wallet (V-01), the payer's own with `up_owner`
     deposit      item, amount, object, purpose, condition (F-11)
+    round        let go of what no coin pays, where the company does so (C-18)
     """
 
     ticked: frozenset[int]
@@ -56,6 +58,7 @@ class Typed:
     ups: tuple[tuple[str, str], ...] = ()
     up_owner: bool = False
     deposit: tuple[str, str, str, str, str] = ("", "", "", "", "")
+    round: bool = False
 
     @property
     def part_of(self) -> Mapping[int, str]:
@@ -69,9 +72,10 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a company decided about collecting: a line's late fee before its principal (Q-60)."""
+    """What a company decided about collecting: a line's late fee before its principal (Q-60), what becomes of cents (C-18)."""
 
     late_first: bool = False
+    rounding: Rounding = Rounding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,18 @@ class Paying:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What all that comes to, and what goes back to the payer (negative: what is missing)."""
+    """What all that comes to, and what goes back to the payer (negative: what is missing).
+
+    round_fen  what the company lets go of; `kept_fen`: what of the change goes to the general wallet (C-18)
+    """
 
     paying: Paying
     change_fen: Fen | None
     ahead_fen: Fen = 0
     extra: Extra = Extra()
+    round_fen: Fen = 0
+    kept_fen: Fen = 0
+    could_round_fen: Fen = 0
 
     @property
     def count(self) -> int:
@@ -146,7 +156,7 @@ class Sums:
 
     @property
     def total_fen(self) -> Fen:
-        return self.paying.fen + self.ahead_fen + self.extra.fen
+        return self.paying.fen + self.ahead_fen + self.extra.fen - self.round_fen
 
     @property
     def left_fen(self) -> Fen:
@@ -154,22 +164,27 @@ class Sums:
         return self.paying.due_fen - self.paying.fen
 
 
-_NOTHING = Held()
+_NOTHING, _USUAL = Held(), Policy()
 
 
-def sums(lines: Sequence[Line], typed: Typed, held: Held = _NOTHING, ahead_fen: Fen = 0, policy: Policy | None = None) -> Sums:
+def sums(lines: Sequence[Line], typed: Typed, held: Held = _NOTHING, ahead_fen: Fen = 0, policy: Policy = _USUAL) -> Sums:
     """Never raises: what is half typed counts in full, and there is no change yet. `ahead_fen`: what is paid ahead with them."""
     try:
-        paid = paying(lines, typed, policy or Policy())
+        paid = paying(lines, typed, policy)
     except Refused:
         paid = _whole(_ticked(lines, typed))
     more = _tolerant(lambda: extra(typed)) or Extra()
-    payable = paid.fen + ahead_fen + more.fen
+    due = paid.fen + ahead_fen + more.fen
+    could = policy.rounding.off(due) if typed.way in ("cash", "mixed") and paid.fen == paid.due_fen else 0
+    payable = due - could if typed.round else due
     change: Fen | None = None
+    kept = 0
     if typed.way in ("cash", "mixed"):
         found = _tolerant(lambda: offers(typed, payable, paid.owed, held))
-        change = None if found is None else sum(offer.tendered_fen for offer in found) - payable
-    return Sums(paid, change, ahead_fen, more)
+        if found is not None:
+            kept = 0 if typed.keep else policy.rounding.kept(payable, found)
+            change = sum(offer.tendered_fen for offer in found) - payable - kept
+    return Sums(paid, change, ahead_fen, more, due - payable, kept, could)
 
 
 def _tolerant(work: Callable[[], _T]) -> _T | None:
@@ -301,10 +316,10 @@ def _amount(text: str, empty: Fen, field: str) -> Fen:
 
 def request(
     shift: Shift, room_id: int, typed: Typed, seen: Mapping[int, Fen], ahead: Mapping[int, Fen], lines: Sequence[Line],
-    held: Held, policy: Policy,
+    held: Held, policy: Policy, round_fen: Fen = 0,
 ) -> CollectRequest:  # fmt: skip
-    """What the form asks for. `seen`: what the screen said each line costs, `ahead` each assignment's periods; the server
-    compares. Refused `nothing_ticked`, `bad_key`, as `paying`, `extra` and `offers`.
+    """What the form asks for. `seen`: what the screen said each line costs, `ahead` each assignment's periods, `round_fen` what
+    would be let go of; the server compares. Refused `nothing_ticked`, `bad_key`, as `paying`, `extra` and `offers`.
     """
     wanted = tuple(PaidAhead(one, periods, ahead.get(one, 0)) for one, periods in typed.ahead if periods)
     more = extra(typed)
@@ -317,11 +332,13 @@ def request(
     part, chosen = _told(typed, due)
     now = sum(chosen.values()) if chosen else part if part is not None else sum(due.values())
     paid = _tolerant(lambda: paying(lines, typed, policy))
+    off = round_fen if typed.round and typed.way in ("cash", "mixed") else 0
+    payable = now + sum(one.expected_fen for one in wanted) + more.fen - off
     return CollectRequest(
         project_id=shift.project_id,
         room_id=room_id,
         line_ids=tuple(sorted(typed.ticked)),
-        offers=offers(typed, now + sum(one.expected_fen for one in wanted) + more.fen, paid.owed if paid else {}, held),
+        offers=offers(typed, payable, paid.owed if paid else {}, held),
         expected_total_fen=sum(due.values()),
         key=typed.key,
         shift_id=shift.id,
@@ -331,6 +348,7 @@ def request(
         top_ups=more.top_ups,
         deposits=more.deposits,
         keep_excess=typed.keep,
+        round_fen=off,
         payer_name=typed.payer.strip(),
         ahead=wanted,
     )

@@ -16,7 +16,7 @@ from cloud.access.service import Principal
 from cloud.counter import desk, desk_money
 from cloud.counter import service as counter
 from cloud.counter.desk import Desk
-from cloud.counter.desk_money import WAYS, Typed
+from cloud.counter.desk_money import WAYS, Policy, Typed
 from cloud.counter.paper_words import PAPER_NAMES
 from cloud.counter.printing import paper_of
 from cloud.estate import service as estate
@@ -85,7 +85,7 @@ async def owner(
     day = late.day if late else business_date(now)
     lines = await lines_of(tx, place, room, day)
     if typed is None:
-        typed = Typed(desk.due_this_month(lines, day), key=secrets.token_hex(16))
+        typed = Typed(desk.due_this_month(lines, day), key=secrets.token_hex(16), round=True)
     typed = replace(typed, ticked=typed.ticked & {line.id for line in lines})
     takes = await desk.takes_of(tx, place.project, found)
     shown = {"owner": found, "typed": typed, "takes": takes, "late": late}
@@ -108,9 +108,17 @@ async def money(
     held = await desk.held_of(tx, place.project.id, room)
     could = [] if late else await fees.ahead_of_room(tx, place.project.id, room, today, paying=sorted(typed.ticked))
     ahead = await _ahead(tx, place, typed, could, today)
-    policy = await desk.policy_of(tx, place.project.company_id)
+    policy = Policy() if late else await desk.policy_of(tx, place.project, today)
     found = desk_money.sums(lines, typed, held, sum(one.payable_fen for one in ahead.values()), policy)
-    return {"lines": lines, "held": held, "could": could, "ahead": ahead, "sums": found, "late": late}
+    return {
+        "lines": lines,
+        "held": held,
+        "could": could,
+        "ahead": ahead,
+        "sums": found,
+        "late": late,
+        "rounding": policy.rounding,
+    }
 
 
 async def _ahead(tx: Tx, place: Desk, typed: Typed, could: Sequence[fees.Ahead], today: date) -> Mapping[int, fees.Ahead]:

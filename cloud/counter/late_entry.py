@@ -37,6 +37,8 @@ async def ask_late_entry(tx: Tx, who: Principal, request: CollectRequest, day: d
         raise Refused("bad_day", "补录只能补今天以前 62 天内的", "a late entry is of an earlier day", field="day")
     if not await ledger.is_open(tx, request.project_id, day):
         raise Refused("day_closed", f"{day:%m-%d} 已经日结，不能再补录", f"{day} is closed", field="day")
+    if request.round_fen:
+        raise Refused("rounding_off", "补录不能抹零", "nothing is rounded off under an earlier day", field="round")
     shift = await store.open_shift_of(tx, who.user_id or 0)
     if shift is None or shift.project_id != request.project_id:
         raise Refused("no_shift", "请先开班，再申请补录", "no open shift in this project", field="shift")

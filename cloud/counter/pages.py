@@ -11,12 +11,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from cloud.access.service import Principal, page_user
 from cloud.counter import desk, desk_money, desk_view, pages_acts, pages_books, pages_late, pages_paper
 from cloud.counter import service as counter
-from cloud.counter.desk_form import number, seen_of, text, typed_of
+from cloud.counter.desk_form import is_id, number, seen_of, text, typed_of
 from cloud.counter.desk_view import TERMINAL, id_of, person_of
 from cloud.estate import service as estate
 from cloud.shared.pages import render
 from protocols.errors import Refused, Retry
 from protocols.money import parse_yuan
+from protocols.time import business_date
 
 router = APIRouter(include_in_schema=False)
 router.include_router(pages_books.router)
@@ -98,9 +99,10 @@ async def collect(request: Request, user: Cashier) -> Response:
                 raise Refused("no_shift", "请先开班，再收款", "no open shift", field="shift")
             lines = await counter.open_lines(tx, place.project.id, room, hub.clock.now())
             held = await desk.held_of(tx, place.project.id, room)
-            policy = await desk.policy_of(tx, place.project.company_id)
+            policy = await desk.policy_of(tx, place.project, business_date(hub.clock.now()))
             seen, ahead = seen_of(form), seen_of(form, "aheadseen_")
-            wanted = desk_money.request(place.shift, room, typed, seen, ahead, lines, held, policy)
+            off = int(text(form, "roundseen")) if is_id(text(form, "roundseen")) else 0
+            wanted = desk_money.request(place.shift, room, typed, seen, ahead, lines, held, policy, off)
             receipt = await counter.collect(tx, wanted, person_of(user), hub.clock.now())
     except Refused as problem:
         return await desk_view.again(request, user, room, typed, problem)

@@ -53,7 +53,7 @@ async def ask(request: Request, user: Asker) -> Response:
                 raise Refused("no_shift", "请先开班，再申请补录", "no open shift", field="shift")
             lines = await desk_view.lines_of(tx, place, room, late.day)
             held = await desk.held_of(tx, place.project.id, room)
-            policy = await desk.policy_of(tx, place.project.company_id)
+            policy = await desk.policy_of(tx, place.project, business_date(now))
             wanted = desk_money.request(place.shift, room, typed, seen_of(form), {}, lines, held, policy)
             await counter.ask_late_entry(tx, user, wanted, late.day, reason=late.reason, now=now)
     except Refused as problem:

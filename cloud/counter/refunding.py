@@ -7,11 +7,11 @@ away for periods that have not begun (Q-67); a discount for paying ahead is take
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from cloud.access.service import Approval, Principal, ask
-from cloud.counter import refund_limits, store, store_refunding, store_shifts
+from cloud.counter import refund_limits, rounding, store, store_refunding, store_shifts
 from cloud.counter.domain import Receipt, ReceiptLine
 from cloud.counter.printing import receipt
 from cloud.counter.shifts import require_cash
@@ -45,15 +45,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What goes back: (number, line, fen), less discounts of used lines (charge line -> fen)."""
+    """What goes back: (number, line, fen), less discounts of used lines (charge line -> fen) and what was rounded off (C-18)."""
 
     receipt: Receipt
     parts: tuple[tuple[int, ReceiptLine, Fen], ...]
     less: Mapping[int, Fen]
+    rounded_fen: Fen = 0
 
     @property
     def total_fen(self) -> Fen:
-        return sum(fen for _, _, fen in self.parts) - sum(self.less.values())
+        return sum(fen for _, _, fen in self.parts) - sum(self.less.values()) - self.rounded_fen
 
     @property
     def charge_lines(self) -> dict[int, Fen]:
@@ -85,9 +86,11 @@ async def quote(tx: Tx, wanted: Wanted, now: datetime) -> Quote:
         if line.charge_line is None or line.amount_fen <= 0:
             zh = f"{line.item_name} 不能从收据退；预存和押金在各自的页面退"
             raise Refused("not_refundable", zh, f"{line.item} pays no charge line", field="lines")
+    rounded = rounding.taken_back(found.draft.lines, numbers)
     if wanted.why == "mistake":
-        return Quote(found, tuple((number, line, line.amount_fen) for number, line in chosen), {})
-    return await _unstarted(tx, found, chosen, wanted.discount, business_date(now))
+        return Quote(found, tuple((number, line, line.amount_fen) for number, line in chosen), {}, rounded)
+    made = await _unstarted(tx, found, chosen, wanted.discount, business_date(now))
+    return replace(made, rounded_fen=rounded)
 
 
 async def _unstarted(tx: Tx, found: Receipt, chosen: Sequence[tuple[int, ReceiptLine]], discount: str, today: date) -> Quote:
@@ -215,6 +218,8 @@ async def _book(tx: Tx, made: Quote, wanted: Wanted, approval: Approval, princip
             at=now,
             by=by,
         )
+    if made.rounded_fen:
+        postings = [*postings, rounding.posting(-made.rounded_fen, f"refund:{refund_id}")]
     body = {"receipt": found.no, "approval": approval.id, "refund": refund_id, "why": wanted.why, "by": by}
     request = ledger.Request(project_id, "refund_due", source, now, now, day, [*postings, owed], body)
     await ledger.post(tx, request)

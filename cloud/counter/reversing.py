@@ -12,7 +12,7 @@ from datetime import datetime
 
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal
-from cloud.counter import store
+from cloud.counter import rounding, store
 from cloud.counter.collecting import CollectRequest, take
 from cloud.counter.domain import Because, Offer, Receipt, Ref, reversal
 from cloud.counter.extras import TopUp
@@ -168,7 +168,7 @@ async def _standing(tx: Tx, receipt_id: int) -> tuple[Receipt, Shift]:
 
 
 def _only_lines(found: Receipt) -> None:
-    if found.draft.held_fen or any(line.charge_line is None for line in found.draft.lines):
+    if found.draft.held_fen or any(line.charge_line is None and line.item != rounding.LINE for line in found.draft.lines):
         zh = "这张收据动了预存或押金，不能改户；请作废后重收"
         raise Refused("move_held", zh, "money held was moved: void it and take it anew", field="receipt")
 

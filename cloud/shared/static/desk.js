@@ -105,7 +105,7 @@
   }
 
   // What was typed outlives an expired session: it waits in this tab until its receipt is made.
-  const KEPT = "gh-desk", FIELDS = ["way", "tendered", "reference", "other", "other_amount", "payer", "part", "reason"];
+  const KEPT = "gh-desk", FIELDS = ["way", "tendered", "reference", "other", "other_amount", "payer", "part", "reason", "round", "keep"];
   const more = () => [...pay.elements].map((one) => one.name).filter((name) => FIELDS.includes(name) || /^(part|up|deposit|ahead)_/.test(name));
   const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
   if (document.querySelector(".done, [data-sent]")) sessionStorage.removeItem(KEPT);
