@@ -69,7 +69,7 @@ LINES = Table(
         Column("formula", "算式", phone="none"),
         Column("due_date", "到期日", "date", sort=True, phone="none"),
         Column("amount_fen", "应收（元）", "money", sort=True, total=True, phone="amount"),
-        Column("paid_fen", "已缴（元）", "money", total=True, phone="none"),
+        Column("paid_fen", "已缴含违约金（元）", "money", total=True, phone="none"),
         Column("left_fen", "未缴本金（元）", "money", sort=True, total=True, phone="none"),
         Column("status", "状态", phone="fact", export=lambda row: CHARGE_STATES[row["status"]]),
         Column("id", "应收号", "number", shown=False, phone="none"),
