@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Path, Request, Response, UploadFile
+from fastapi.responses import FileResponse
 from pydantic import Field
 
 from cloud.access.service import Principal, require
-from cloud.counter import banking, papers_cash, store_banking
+from cloud.counter import banking, papers_cash, photos, store_banking
 from cloud.counter.api_cash import KEY, TEXT, Input, ReasonInput, pdf
 from cloud.counter.statement import LONGEST_BYTES, Columns
 from cloud.counter.store_banking import Slip
@@ -23,6 +24,7 @@ Reader = Annotated[Principal, Depends(require("slip.read"))]
 Depositor = Annotated[Principal, Depends(require("slip.write"))]
 Confirmer = Annotated[Principal, Depends(require("slip.confirm"))]
 Id = Annotated[int, Field(gt=0, lt=2**31)]
+Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
 class AccountInput(Input):
@@ -102,6 +104,28 @@ async def evidence(slip_id: int, body: EvidenceInput, request: Request, user: De
     async with hub.db.tx(user.scope) as tx:
         told, day, now = (body.photo, body.bank_receipt), body.bank_day, hub.clock.now()
         return slip_json(await banking.put_evidence(tx, slip_id, *told, user, day=day, at=now))
+
+
+@router.post("/api/v1/counter/slips/{slip_id}/photos")
+async def add_photo(slip_id: int, request: Request, user: Depositor, file: Annotated[UploadFile, File()]) -> dict[str, Any]:
+    """A photo of the bank's receipt; kept small and without the phone's data, used for one slip only."""
+    hub = request.app.state.hub
+    content = await file.read(photos.LONGEST_BYTES + 1)
+    async with hub.db.tx(user.scope) as tx:
+        found = await banking.slip_of(tx, slip_id, lock=True)
+        sha256 = await photos.keep(tx, hub.settings.data, found, content, user, at=hub.clock.now())
+        return slip_json(await banking.put_evidence(tx, slip_id, sha256, None, user, at=hub.clock.now()))
+
+
+@router.get("/api/v1/counter/slips/{slip_id}/photos/{sha256}")
+async def photo(slip_id: int, sha256: Hash, request: Request, user: Reader) -> FileResponse:
+    """The photo as it is kept; who looks at it is logged."""
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        found = await banking.slip_of(tx, slip_id)
+        path = await photos.find(tx, hub.settings.data, found, sha256, user, at=hub.clock.now())
+    headers = {"cache-control": "private, no-store", "content-disposition": "inline", "x-content-type-options": "nosniff"}
+    return FileResponse(path, media_type="image/jpeg", headers=headers)
 
 
 @router.post("/api/v1/counter/slips/{slip_id}/arrival")

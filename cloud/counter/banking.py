@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, audit
-from cloud.counter import handover, placing, statement, store_banking, store_closing
+from cloud.counter import handover, placing, statement, store_banking, store_closing, store_photos
 from cloud.counter.domain_banking import kind_of
 from cloud.counter.domain_cash import deadline, last_due, older
 from cloud.counter.statement import Columns
@@ -101,12 +101,16 @@ async def slip_of(tx: Tx, slip_id: int, *, lock: bool = False) -> Slip:
 async def put_evidence(
     tx: Tx, slip_id: int, photo: str | None, bank_receipt: str | None, who: Principal, *, day: date | None = None, at: datetime
 ) -> Slip:
-    """The bank's receipt: its number, its day, and its picture by SHA-256. Refused `not_depositor`, `bad_day`."""
+    """The bank's receipt: its number, its day, and its picture by the hash of its upload. Refused `not_depositor`, `bad_day`,
+    `bad_photo` for one that was not uploaded for this slip.
+    """
     found = await slip_of(tx, slip_id, lock=True)
     if who.user_id != found.depositor_id:
         raise Refused("not_depositor", "由缴款人补回单", "the depositor brings the receipt")
     if day is not None and not business_date(found.made_at) - _NEAR <= day <= business_date(at):
         raise Refused("bad_day", "存入日期不对：不能晚于今天，也不能比缴款单早十天以上", "no day of this slip", field="bank_day")
+    if photo is not None and await store_photos.of_slip(tx, slip_id, photo) is None:
+        raise Refused("bad_photo", "照片没有上传到这张缴款单", "the photo was not uploaded for this slip", field="photo")
     await store_banking.evidence(tx, slip_id, photo, bank_receipt, day)
     await placing.place(tx, found.account_id)
     return await slip_of(tx, slip_id)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import banking, passing, store_banking, store_passing
+from cloud.counter import banking, passing, photos, store_banking, store_passing, store_photos
 from cloud.counter.domain_banking import KINDS
 from cloud.counter.statement import LONGEST_BYTES, Columns
 from cloud.ledger import service as ledger
@@ -155,6 +155,7 @@ async def shown(request: Request, user: Reader, slip_id: Id) -> HTMLResponse:
 
 async def _slip(request: Request, user: Principal, slip_id: int, form: Form) -> HTMLResponse:
     hub = request.app.state.hub
+    form.kept("photo")
     async with hub.db.tx(user.scope) as tx:
         found = await banking.slip_of(tx, slip_id)
         where = await look(tx, None)
@@ -165,6 +166,7 @@ async def _slip(request: Request, user: Principal, slip_id: int, form: Form) -> 
             "arrived": await store_banking.lines(tx, found.account_id, slip_id),
             "lines": sorted(rest, key=lambda row: (row["suggested"] != slip_id, row["doubt"] is not None)),
             "kinds": KINDS,
+            "photos": await store_photos.listed(tx, slip_id),
             "mine": user.user_id == found.depositor_id,
             "own": user.user_id == found.depositor_id or user.user_id in await store_banking.handlers_of(tx, slip_id),
         }
@@ -175,15 +177,21 @@ async def _slip(request: Request, user: Principal, slip_id: int, form: Form) -> 
 
 @router.post("/deposit-slips/{slip_id}/evidence")
 async def evidence(request: Request, user: Depositor, slip_id: Id) -> Response:
-    """The number of the bank's receipt and the day on it."""
+    """The number of the bank's receipt, the day on it, and its photo."""
     hub = request.app.state.hub
-    form = Form(await request.form())
+    sent = await request.form()
+    form, file = Form(sent), sent.get("photo")
     number = form.text("bank_receipt", need=True, longest=60, what="回单号")
     day = form.day("bank_day", need=True)
+    content = await file.read(photos.LONGEST_BYTES + 1) if isinstance(file, UploadFile) else b""
     if form.ok:
         try:
             async with hub.db.tx(user.scope) as tx:
-                await banking.put_evidence(tx, slip_id, None, number, user, day=day, at=hub.clock.now())
+                now, sha256 = hub.clock.now(), None
+                if content:
+                    found = await banking.slip_of(tx, slip_id, lock=True)
+                    sha256 = await photos.keep(tx, hub.settings.data, found, content, user, at=now)
+                await banking.put_evidence(tx, slip_id, sha256, number, user, day=day, at=now)
             return RedirectResponse(f"/deposit-slips/{slip_id}?done=evidence", 303)
         except Refused as problem:
             form.refuse(problem)
