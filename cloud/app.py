@@ -18,6 +18,8 @@ from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
 from cloud.arrears import api as arrears_api
 from cloud.arrears import pages as arrears_pages
+from cloud.arrears import pages_dunning
+from cloud.arrears import service as arrears
 from cloud.controls import api as controls_api
 from cloud.controls import owner_telling, pages_told, proving
 from cloud.controls import pages as controls_pages
@@ -140,6 +142,7 @@ _ROUTERS = (
     pages_deposits.router,
     arrears_api.router,
     arrears_pages.router,
+    pages_dunning.router,
     reports_pages.router,
     pages_receipts.router,
     pages_reports.router,
@@ -161,6 +164,7 @@ def make_hub(settings: Settings, db: Database, clock: Clock | None = None) -> Hu
     hub.job_runners = job_runners()
     hub.approval_handlers = approval_handlers()
     hub.channels = notices.channels(settings.messages)
+    hub.scans = {arrears.PREFIX: arrears.scanned}
     hub.notice_checks = notice_checks()
     return hub
 
@@ -283,6 +287,7 @@ def exports() -> dict[str, Export]:
     found = (
         pages_receipts.EXPORT, OWNERS_EXPORT, wallets_pages.EXPORT, pages_deposits.EXPORT, pages_charges.EXPORT,
         pages_assign.EXPORT, notices_pages.EXPORT, arrears_pages.EXPORT,
+        pages_dunning.EXPORT,
     )  # fmt: skip
     return {one.table.name: one for one in found}
 
@@ -296,6 +301,7 @@ def job_runners() -> dict[str, jobs.Runner]:
     """kind of a job -> what does it."""
     return {
         shared_exports.KIND: shared_exports.runner(exports()),
+        arrears.DUNNING: arrears.runner,
         fees.DRAFT_JOB: fees.draft_runner,
         fees.PUBLISH_JOB: publish_bills,
         import_job.KIND: import_job.runner(audit),

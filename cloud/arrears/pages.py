@@ -12,8 +12,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from cloud.access.service import Principal, page_user
 from cloud.arrears import service as arrears
-from cloud.arrears import store
+from cloud.arrears import store, store_dunning
 from cloud.arrears.contacts import SAID, WAYS
+from cloud.arrears.domain_dunning import SHORT
+from cloud.arrears.domain_dunning import WAYS as SERVED
 from cloud.shared.db import Tx
 from cloud.shared.exports import Export
 from cloud.shared.forms import Form
@@ -129,20 +131,21 @@ async def listed(request: Request, user: Reader) -> Response:
     hub = request.app.state.hub
     now = hub.clock.now()
     today = business_date(now)
-    problem = ""
+    problem = request.query_params.get("problem", "")[:200]
     async with hub.db.tx(user.scope) as tx:
         where = await scope_of(request, user, tx)
         view = ARREARS.view(dated(request.query_params, now), await chosen_columns(tx, user, ARREARS.name))
         try:
             arrears.check_day(view.get("day") or today, now)
         except Refused as refused:
-            problem = refused.zh
+            problem = refused.zh + "。下面是今天的"
             view = ARREARS.view({**request.query_params, "day": today.isoformat()}, [one.key for one in view.columns])
         began = perf_counter()
         page, found = await fetch(tx, where, view, today)
         took = perf_counter() - began
     context: dict[str, Any] = {"table": ARREARS, "view": view, "page": page, "found": found, "took": took, "problem": problem}
     context |= {"today": today, "pay_by": today + timedelta(days=14), "most": max([one.fen for one in found.ages] + [1])}
+    context |= {"panel": "arrears.write" in user.permissions and found.holders > 0, "levels": SHORT, "form": Form()}
     status = 422 if view.errors or problem else 200
     return render(request, "arrears/arrears.html", status=status, **console(user, where, URL), **context)
 
@@ -188,7 +191,10 @@ async def _holder(request: Request, user: Principal, line_id: int, form: Form, a
         where = await scope_of(request, user, tx)
         found = await arrears.holder(tx, where.ids, line_id, day)
         contacts = [] if found["payer_id"] is None else await store.contacts_of(tx, found["project_id"], found["payer_id"])
-        limits = {one["id"]: arrears.limitation(one["due_date"]) for one in found["lines"]}
+        served = await store_dunning.served_on(tx, [one["id"] for one in found["lines"]], day)
+        limits = {one["id"]: arrears.limitation(one["due_date"], served.get(one["id"])) for one in found["lines"]}
+        notices = await store_dunning.of_lines(tx, [one["id"] for one in found["lines"]])
     context = {"found": found, "day": day, "contacts": contacts, "ways": WAYS, "said": SAID, "form": form, "limits": limits}
+    context |= {"notices": notices, "short": SHORT, "served_ways": SERVED}
     status = 422 if form.errors else 200
     return render(request, "arrears/holder.html", status=status, **console(user, where, URL), **context, line_id=line_id)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from cloud.arrears.contacts import note_contact
 from cloud.arrears.domain import BUCKETS, limitation
+from cloud.arrears.domain_dunning import LEVELS, PREFIX
+from cloud.arrears.dunning import KIND as DUNNING
+from cloud.arrears.dunning import Order, paper, runner, scanned, serve, start
+from cloud.arrears.dunning import get as notice
 from cloud.arrears.standing import Age, Asked, Standing, check_day, chosen, holder, look, owed
 
 __all__ = [
     "BUCKETS",
+    "DUNNING",
+    "LEVELS",
+    "PREFIX",
     "Age",
     "Asked",
+    "Order",
     "Standing",
     "check_day",
     "chosen",
@@ -17,5 +25,11 @@ __all__ = [
     "limitation",
     "look",
     "note_contact",
+    "notice",
     "owed",
+    "paper",
+    "runner",
+    "scanned",
+    "serve",
+    "start",
 ]

@@ -77,15 +77,24 @@ def context(request: Request, user: Principal, place: Desk) -> dict[str, Any]:
 
 
 async def owner(
-    tx: Tx, request: Request, place: Desk, room: int, typed: Typed | None, late: Late | None = None
+    tx: Tx,
+    request: Request,
+    place: Desk,
+    room: int,
+    typed: Typed | None,
+    late: Late | None = None,
+    ticked: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """An owner with open lines; `typed` is what stood in the form, None for the first look."""
+    """An owner with open lines; `typed` is what stood in the form, None for the first look: then `ticked` ones, of a scanned
+    paper (C-21), or those due this month are ticked.
+    """
     found = await desk.owner_of(tx, place.project.id, room)
     now = request.app.state.hub.clock.now()
     day = late.day if late else business_date(now)
     lines = await lines_of(tx, place, room, day)
     if typed is None:
-        typed = Typed(desk.due_this_month(lines, day), key=secrets.token_hex(16), round=True)
+        first = frozenset(ticked) if ticked else desk.due_this_month(lines, day)
+        typed = Typed(first, key=secrets.token_hex(16), round=True)
     typed = replace(typed, ticked=typed.ticked & {line.id for line in lines})
     takes = await desk.takes_of(tx, place.project, found)
     shown = {"owner": found, "typed": typed, "takes": takes, "late": late}

@@ -14,6 +14,7 @@ from cloud.counter import service as counter
 from cloud.counter.desk_form import is_id, number, seen_of, text, typed_of
 from cloud.counter.desk_view import TERMINAL, id_of, person_of
 from cloud.estate import service as estate
+from cloud.shared import scans
 from cloud.shared.pages import render
 from protocols.errors import Refused, Retry
 from protocols.money import parse_yuan
@@ -41,13 +42,16 @@ async def show(
             return await desk_view.no_shift(request, tx, user)
         asked = await pages_acts.asked_today(tx, user, hub.clock.now())
         context = desk_view.context(request, user, place) | {"q": q[:40], "asked": asked}
+        scanned = await scans.read(hub.scans, tx, [place.project.id], q)
+        if scanned is not None and scanned.room_id is not None and room is None:
+            return RedirectResponse(f"/desk?room={scanned.room_id}&q={quote(q[:40])}", 303)
         if q.strip() and room is None:
             hits = await estate.search_rooms(tx, q, project_id=place.project.id)
             if len(hits) == 1:
                 return RedirectResponse(f"/desk?room={hits[0].id}&q={quote(q[:40])}", 303)
             context["hits"] = hits
         if room is not None:
-            context |= await desk_view.owner(tx, request, place, room, None)
+            context |= await desk_view.owner(tx, request, place, room, None, ticked=scanned and scanned.line_ids)
         if done is not None:
             context |= {"receipt": await counter.receipt(tx, done), "print_now": fresh}
     return render(request, "counter/desk.html", **context)

@@ -20,6 +20,7 @@ class Hub:
     approval_handlers  kind of an approval -> what carries it out (`cloud.access.service.Handler`)
     job_runners    kind of a job -> what does it (`cloud.shared.jobs.Runner`)
     menu_counts    address of a page -> how much waits there for somebody (`cloud.shared.console.Count`)
+    scans          prefix of a paper's number -> who knows such papers (`cloud.shared.scans.Scan`)
     channels       name of a channel of messages -> what sends there (`cloud.notices.service.Channel`)
     notice_checks  kind of a message -> what is asked in the moment before it goes (`cloud.notices.service.Check`)
     fleet          the MQTT worker; None without a broker
@@ -33,6 +34,7 @@ class Hub:
     approval_handlers: Mapping[str, Any] = field(default_factory=dict)
     job_runners: Mapping[str, Any] = field(default_factory=dict)
     menu_counts: Mapping[str, Any] = field(default_factory=dict)
+    scans: Mapping[str, Any] = field(default_factory=dict)
     channels: Mapping[str, Any] = field(default_factory=dict)
     notice_checks: Mapping[str, Any] = field(default_factory=dict)
     fleet: Any = None
