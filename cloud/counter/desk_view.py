@@ -68,6 +68,7 @@ def context(request: Request, user: Principal, place: Desk) -> dict[str, Any]:
         "problem": None,
         "ways": WAYS,
         "asked": [],
+        "unsettled": [],
         "notes": desk.notes,
         "late": None,
         "papers": PAPER_NAMES,

@@ -41,7 +41,8 @@ async def show(
         if place is None:
             return await desk_view.no_shift(request, tx, user)
         asked = await pages_acts.asked_today(tx, user, hub.clock.now())
-        context = desk_view.context(request, user, place) | {"q": q[:40], "asked": asked}
+        unsettled = await pages_acts.unsettled_of(tx, place.project.id, hub.clock.now())
+        context = desk_view.context(request, user, place) | {"q": q[:40], "asked": asked, "unsettled": unsettled}
         scanned = await scans.read(hub.scans, tx, [place.project.id], q)
         if scanned is not None and scanned.room_id is not None and room is None:
             return RedirectResponse(f"/desk?room={scanned.room_id}&q={quote(q[:40])}", 303)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -11,7 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, page_user
-from cloud.counter import printing, reversing
+from cloud.counter import printing, reversing, store, store_desk
+from cloud.counter.store_desk import Unsettled
 from cloud.estate import service as estate
 from cloud.shared.db import Tx
 from cloud.shared.forms import Form
@@ -92,10 +94,17 @@ async def waiting(request: Request, user: Cashier) -> HTMLResponse:
     hub = request.app.state.hub
     async with hub.db.tx(user.scope) as tx:
         asked = await asked_today(tx, user, hub.clock.now())
-    return render(request, "counter/waiting.html", asked=asked)
+        shift = await store.open_shift_of(tx, user.user_id or 0)
+        unsettled = await unsettled_of(tx, shift.project_id, hub.clock.now()) if shift else []
+    return render(request, "counter/waiting.html", asked=asked, unsettled=unsettled, today=business_date(hub.clock.now()))
 
 
-async def asked_today(tx: Tx, user: Principal, now: Any) -> list[Approval]:
+async def unsettled_of(tx: Tx, project_id: int, now: datetime) -> list[Unsettled]:
+    """Payments of the last day whose result is not known yet (待核实): nobody may take them a second time."""
+    return await store_desk.unsettled(tx, project_id, now - timedelta(days=1))
+
+
+async def asked_today(tx: Tx, user: Principal, now: datetime) -> list[Approval]:
     """The cashier's own requests that wait, and those decided today; newest first, at most five."""
     found = await access.listed(tx, now=now, requester=user.user_id, limit=20)
     today = business_date(now)

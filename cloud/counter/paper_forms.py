@@ -217,6 +217,8 @@ def _roll(roll: _Roll, sheet: Sheet) -> None:
     roll.text(capitals(draft.total_fen), 10)
     for one in draft.tenders:
         roll.pair(TENDERS[one.method], yuan(one.amount_fen))
+        if one.reference and one.method != "wallet":
+            roll.text(f"参考号 {one.reference}")
     cash = sum(one.tendered_fen for one in draft.tenders if one.method == "cash")
     if cash > 0:
         roll.pair("实收现金", yuan(cash))

@@ -31,6 +31,30 @@ class Checked:
     prints: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A payment whose result is not known yet: the provider has not answered, or what it said did not fit (C-14)."""
+
+    order_no: str
+    purpose: str
+    subject: str
+    amount_fen: int
+    state: str
+    created_at: datetime
+
+
+async def unsettled(tx: Tx, project_id: int, since: datetime) -> list[Unsettled]:
+    """Newest first, at most five."""
+    rows = await tx.fetch_all(
+        """
+        SELECT order_no, purpose, subject, amount_fen, state, created_at FROM payment_orders
+        WHERE project_id = %s AND state IN ('paying', 'unknown') AND created_at >= %s ORDER BY created_at DESC LIMIT 5
+        """,
+        (project_id, since),
+    )
+    return [Unsettled(**row) for row in rows]
+
+
 async def progress(tx: Tx, shift_id: int) -> Progress:
     row = await tx.fetch_one(
         """

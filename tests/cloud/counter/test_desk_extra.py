@@ -13,6 +13,7 @@ from cloud.access import service as access
 from cloud.counter import service as counter
 from cloud.counter.desk_money import Held, Policy, Typed, offers, paying, request, sums
 from cloud.fees import service as fees
+from cloud.payments import service as payments
 from cloud.wallets import service as wallets
 from protocols.errors import Refused
 from tests.cloud.counter.test_pages import fields, ready
@@ -237,3 +238,51 @@ def test_all_that_is_owed_is_no_part():
     assert asked(part="149.99").part_fen == 14_999
     with pytest.raises(Refused, match="two_ways"):
         asked(part="100", parts=((1, "50"),))
+
+
+async def test_a_payment_without_an_answer_is_shown_and_not_taken_twice(hub, hub_client, lines, money_admin):
+    """C-14, UI 4: 正在核实，请不要重收; it goes by itself once the provider has said something."""
+    async with hub.db.tx(EAST) as tx:
+        order = await payments.create_order(
+            tx, project_id=11, purpose="parking", reference="s-9", subject="京A·12345 停车费", amount_fen=1_500, now=NOON
+        )
+        other = await payments.create_order(
+            tx, project_id=12, purpose="parking", reference="s-8", subject="别的项目", amount_fen=100, now=NOON
+        )
+    assert "待核实" not in (await hub_client.get("/desk")).text
+    for state, word in (("paying", "支付中"), ("unknown", "正在核实")):
+        money_admin.execute(f"UPDATE payment_orders SET state = '{state}' WHERE id IN ({order.id}, {other.id})")
+        for path in ("/desk", "/desk/waiting"):
+            page = (await hub_client.get(path)).text
+            assert "正在核实，请不要重收" in page and "京A·12345 停车费" in page and word in page and "别的项目" not in page
+            assert 'hx-get="/desk/waiting"' in page
+    money_admin.execute(f"UPDATE payment_orders SET state = 'closed' WHERE id = {order.id}")
+    part = (await hub_client.get("/desk/waiting")).text
+    assert "待核实" not in part and "hx-get" not in part
+
+
+@pytest.mark.parametrize("way", ["pos", "transfer", "cheque"])
+async def test_what_a_bank_moved_has_its_reference_in_the_books(hub, hub_client, lines, way):
+    """G-09: asked for at its field, kept with the tender, posted under it."""
+    bare = await hub_client.post("/desk/collect", data=await opened(hub_client, way=way, reference="  "))
+    assert bare.status_code == 422 and 'data-field="reference"' in bare.text and "要填参考号" in bare.text
+    paid = await receipt_of(
+        hub, await hub_client.post("/desk/collect", data=await opened(hub_client, way=way, reference="NB777"))
+    )
+    assert paid.draft.tenders[0].reference == "NB777"
+    page = (await hub_client.get(f"/receipts/{paid.id}")).text
+    assert "NB777" in page
+
+
+async def test_a_jammed_printer_costs_a_reprint_not_the_receipt(hub, hub_client, lines):
+    """C-10, UI 4: the receipt stands; the next paper says 补打."""
+    done = await hub_client.post("/desk/collect", data=await opened(hub_client))
+    paid = await receipt_of(hub, done)
+    path = f"/api/v1/counter/receipts/{paid.id}.pdf"
+    first = await hub_client.get(path)
+    page = (await hub_client.get(f"/desk?done={paid.id}")).text
+    assert "补打收据" in page and "卡纸了也一样：收据有效" in page and "data-print" not in page
+    again = await hub_client.get(path)
+    texts = ["".join(one.extract_text() for one in PdfReader(BytesIO(pdf.content)).pages) for pdf in (first, again)]
+    assert ["补打 第 1 次" in text for text in texts] == [False, True]
+    assert await taken(hub) == 1

@@ -188,3 +188,19 @@ async def test_an_erased_payer_is_not_printed(money_db):
         assert (await counter.verify(tx)).ok
     assert "业主101" not in text
     assert "已删除" in text
+
+
+@pytest.mark.parametrize("paper", ["a5", "a4", "matrix241", "thermal80", "thermal58"])
+def test_every_reference_and_what_was_let_go_of_is_on_every_paper(paper):
+    """G-09, C-18: how a transfer or a card is found again; 抹零 with its sign and word."""
+    off = ReceiptLine(None, "discount:rounding", "抹零", "3-1-502", None, None, "应收 1,091.57，少收零头", -7, 0)
+    total = sum(one.amount_fen for one in (*LINES, off))
+    tenders = [
+        Tender("transfer", 50_000, 50_000, "NB20261124000777"),
+        Tender("pos", 40_000, 40_000, "授权号 A88712"),
+        Tender("cash", total - 90_000, total - 90_000),
+    ]
+    (text,) = pages(render(sheet((*LINES, off), tenders=tenders, change_fen=0, paper=paper)))
+    flat = text.replace("\n", "")
+    assert "NB20261124000777" in flat and "A88712" in flat
+    assert "抹零" in flat and "−0.07" in flat and "1,091.50" in flat
