@@ -10,13 +10,14 @@ from fastapi.responses import FileResponse
 from pydantic import Field
 
 from cloud.access.service import Principal, require
-from cloud.counter import banking, papers_cash, photos, store_banking
+from cloud.counter import banking, calendar, papers_cash, photos, store_banking, store_calendar
 from cloud.counter.api_cash import KEY, TEXT, Input, ReasonInput, pdf
 from cloud.counter.statement import LONGEST_BYTES, Columns
 from cloud.counter.store_banking import Slip
 from cloud.estate import service as estate
+from cloud.shared.places import look
 from protocols.errors import Conflict
-from protocols.time import iso
+from protocols.time import business_date, iso
 
 router = APIRouter()
 
@@ -75,6 +76,36 @@ async def add_account(body: AccountInput, request: Request, user: Confirmer) -> 
             zh = "这个账户代码已经有了，或者同一户名、尾号的账户已经登记过"
             raise Conflict("code_taken", zh, f"account {body.code} exists", field="code")
     return {"id": made, "code": body.code}
+
+
+class DayInput(Input):
+    """`works`: null for the State Council's again."""
+
+    company: Id
+    day: date
+    works: bool | None
+    name: str = Field(min_length=2, max_length=60, pattern=TEXT)
+    key: str = Field(pattern=KEY)
+
+
+@router.get("/api/v1/counter/calendar")
+async def calendar_days(request: Request, user: Reader) -> dict[str, Any]:
+    """Days of this year and later that are not as their weekday says, with the notice that moved them (C-35)."""
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        where = await look(tx, None)
+        first = business_date(hub.clock.now()).replace(month=1, day=1)
+        rows = await store_calendar.moved(tx, [one.id for one in where.companies], first)
+        return {"years": await store_calendar.years(tx), "days": [row | {"day": row["day"].isoformat()} for row in rows]}
+
+
+@router.put("/api/v1/counter/calendar")
+async def change_day(body: DayInput, request: Request, user: Confirmer) -> dict[str, Any]:
+    """A company works on a day or not, whatever the calendar says."""
+    hub = request.app.state.hub
+    async with hub.db.tx(user.scope) as tx:
+        await calendar.change(tx, body.company, body.day, body.works, body.name, user, at=hub.clock.now())
+    return {"day": body.day.isoformat(), "works": body.works}
 
 
 @router.get("/api/v1/counter/slips")

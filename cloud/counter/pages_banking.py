@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import banking, passing, photos, store_banking, store_passing, store_photos
+from cloud.counter import banking, calendar, passing, photos, store_banking, store_calendar, store_passing, store_photos
 from cloud.counter.domain_banking import KINDS
 from cloud.counter.statement import LONGEST_BYTES, Columns
 from cloud.ledger import service as ledger
@@ -27,7 +27,8 @@ Reader = Annotated[Principal, Depends(page_user("slip.read"))]
 Depositor = Annotated[Principal, Depends(page_user("slip.write"))]
 Confirmer = Annotated[Principal, Depends(page_user("slip.confirm"))]
 Id = Annotated[int, Path(ge=1, lt=2**31)]
-_DRAWN = frozenset({"date", "amount", "remark", "serial", "kind", "payer", "bank", "tail", "holder", "code"})
+_WORKS: dict[str, bool | None] = {"work": True, "off": False, "usual": None}
+_DRAWN = frozenset({"date", "amount", "remark", "serial", "kind", "payer", "bank", "tail", "holder", "code", "on_day", "name"})
 """Fields of the list that show their own error; every other error stands on top."""
 
 
@@ -49,6 +50,10 @@ async def _list(request: Request, user: Principal, form: Form) -> HTMLResponse:
             "lines": await store_banking.lines(tx, None) if "slip.confirm" in user.permissions else [],
             "passes": await store_passing.waiting(tx, where.ids) if "slip.write" in user.permissions else [],
             "only": where.only,
+            "years": await store_calendar.years(tx),
+            "moved": await store_calendar.moved(
+                tx, [one.id for one in where.companies], business_date(now).replace(month=1, day=1)
+            ),
             "waiting": [],
         }
         for project in where.projects:
@@ -144,6 +149,23 @@ async def add_account(request: Request, user: Confirmer) -> Response:
         if made is not None:
             return RedirectResponse("/deposit-slips?done=account", 303)
         form.wrong("code", "这个账户代号已经有了，或者同一户名、尾号的账户已经登记过")
+    return await _list(request, user, form)
+
+
+@router.post("/deposit-slips/calendar")
+async def change_day(request: Request, user: Confirmer) -> Response:
+    """A company works on a day or not, whatever the calendar says."""
+    hub = request.app.state.hub
+    form = Form(await request.form())
+    company, day = form.number("company", need=True), form.day("on_day", need=True)
+    works, name = form.choice("works", _WORKS), form.text("name", need=True, longest=60, what="原因")
+    if form.ok and company is not None and day is not None:
+        try:
+            async with hub.db.tx(user.scope) as tx:
+                await calendar.change(tx, company, day, _WORKS[works], name, user, at=hub.clock.now())
+            return RedirectResponse("/deposit-slips?done=calendar#calendar", 303)
+        except Refused as problem:
+            form.refuse(problem)
     return await _list(request, user, form)
 
 
