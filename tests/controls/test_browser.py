@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.browser import CHROMIUM, PHONE, chromium, person, serving
 from tests.support.hub import PASSWORD
-from tests.support.staff import at_work, close_day, hand_in, pay, print_it, void, waive
+from tests.support.staff import at_work, close_day, hand_in, open_shift, pay, print_it, void, waive
 
 pytestmark = [
     pytest.mark.e2e,
@@ -89,3 +89,16 @@ async def test_alarm_to_evidence_in_two_clicks_and_live(hub, shots):
                 wide = await phone.page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= PHONE["width"], (path, wide)
                 await phone.page.screenshot(path=shots / f"cash-390-{n}.png", full_page=True)
+
+
+async def test_a_counters_page_says_what_time_its_computer_has(hub, money_admin):
+    """G-03: by itself, when the page opens; the hub keeps how far it is off."""
+    site = await at_work(hub)
+    await open_shift(site)
+    async with serving(site.app) as url, chromium() as browser, person(browser, url) as cashier:
+        await cashier.log_in("0201", PASSWORD)
+        async with cashier.page.expect_response("**/api/v1/terminal-clock") as answer:
+            await cashier.go("/desk")
+        assert (await answer.value).status == 204
+        assert cashier.trouble == []
+    assert money_admin.fetch("SELECT terminal, person FROM terminal_clocks") == [("窗口 1", "0201")]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cloud.counter import closing
-from tests.support.staff import approve, at_work, bill, key, open_shift, pay, print_it, void
+from tests.support.staff import approve, at_work, bill, key, notes_of, open_shift, pay, print_it, void
 
 
 @pytest.fixture
@@ -147,3 +147,29 @@ async def test_a_shift_of_a_whole_day(site, hub):
     site.step(hours=2)
     await closing.close_what_is_open(hub.db, site.now, None)
     assert "shift_too_long" in await site.rules()
+
+
+async def test_a_day_nobody_closes(site, hub):
+    """C-34: money came in, nobody closed the day; the system does at six, headquarters hears of it."""
+    await pay(site, 5_000)
+    site.step(hours=17, minutes=30)
+    await closing.close_what_is_open(hub.db, site.now, None)
+    assert "day_not_closed" not in await site.rules()
+    site.step(hours=1)
+    await closing.close_what_is_open(hub.db, site.now, None)
+    assert "day_not_closed" in await site.rules()
+
+
+async def test_a_drawer_nobody_wants_to_take_over(site):
+    """C-32: the receiver does not find in the drawer what is handed over, and refuses."""
+    await pay(site, 5_000)
+    notes = {str(value): pieces for value, pieces in notes_of(25_000).items()}
+    count = await site.people["0201"].post(f"/api/v1/counter/shifts/{site.shifts['0201']}/count", {"notes": notes, "key": key()})
+    offered = await site.people["0201"].post(
+        f"/api/v1/counter/counts/{count['id']}/handover", {"keep_float_fen": 20_000, "key": key()}
+    )
+    assert await site.rules() == set()
+    await site.people["0202"].post(
+        f"/api/v1/counter/handovers/{offered['handover']}/refuse", {"reason": "钱不够数", "key": key()}
+    )
+    assert await site.rules() == {"handover_refused"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.staff import approve, at_work, key, pay, take_in, waive
+from tests.support.staff import approve, at_work, hand_in, key, pay, take_in, waive
 
 
 @pytest.fixture
@@ -163,3 +163,36 @@ async def test_deposits_nobody_asked_back(site):
     assert "deposits_old" not in await site.rules()
     site.step(days=215)
     assert "deposits_old" in await site.rules()
+
+
+async def refund_receipt(site, receipt: int, way: str, fen: int) -> None:
+    """After the shift's close a receipt's line is asked back by the manager and approved by headquarters."""
+    manager = site.people["0301"]
+    form = {"line": "1", "why": "mistake", "way": way, "payee_name": "业主101", "payee_account": "", "reason": "收错了户",
+            "step": "ask", "key": key()}  # fmt: skip
+    answer = await manager.do("POST", f"/receipts/{receipt}/refund", ok=False, data=form)
+    assert answer.status_code == 303, answer.text[-800:]
+    await approve(site, int(answer.headers["location"].rsplit("/", 1)[1]), fen, who="9001")
+
+
+async def test_a_card_payment_refunded_in_cash(site):
+    """G-06: the card keeps its money, the drawer pays."""
+    paid = await pay(site, 10_000, tender="pos", reference="POS-77")
+    await hand_in(site, 0)
+    await refund_receipt(site, paid["receipt"], "cash", 10_000)
+    assert await site.rules() == {"refund_route"}
+
+
+async def test_cash_refunded_in_cash_is_quiet(site):
+    """G-06, the twin."""
+    paid = await pay(site, 10_000)
+    await hand_in(site, 10_000)
+    await refund_receipt(site, paid["receipt"], "cash", 10_000)
+    assert await site.rules() == set()
+
+
+async def test_one_person_approves_all_of_it(site):
+    """G-05: 21,000 yuan by one approver in a year, to eleven owners."""
+    for n in range(11):
+        await waive(site, 191_000, room=101 + n, by="9001", owed=200_000)
+    assert "waivers_of_approver" in await monday(site)
