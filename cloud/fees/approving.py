@@ -70,7 +70,11 @@ async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now
     effect = await yearly.of_version(tx, version)
     await publish(tx, version_id, at=now, by=principal.number)
     told = {"approval": approval.id, "by": approval.requester_number, "approved_by": principal.number}
-    await repricing.apply(tx, version, found, source=f"reprice:{approval.id}", facts_=told, at=now, by=approval.requester_number)
+    formula = f"按第 {version.number} 版（{version.effective_from} 起）{{}} − 原 {{}}"
+    await repricing.apply(
+        tx, version.project_id, found, lambda one: formula.format(yuan(one.new_fen), yuan(one.old_fen)),
+        source=f"reprice:{approval.id}", facts_=told | {"version": version.id}, at=now, by=approval.requester_number,
+    )  # fmt: skip
     price, standard = yearly.price_of(version.rules), await get_standard(tx, version.standard_id)
     was, after = headline(before.rules) if before else "", headline(version.rules)
     change = Change(

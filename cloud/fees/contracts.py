@@ -40,11 +40,12 @@ class NewContract:
     promotion: int | None = None
     deposit_months: Decimal | None = None
     note: str = ""
+    renews: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """A contract year: its days (last one included) and the month's rent (Q-18)."""
+    """A contract year, or the part of one under one price: its days (last one included) and the month's rent (Q-18)."""
 
     number: int
     first: date
@@ -56,8 +57,11 @@ async def add(tx: Tx, project_id: int, new: NewContract, *, at: datetime, by: st
     """Store a lease with what it charges, all or nothing; its id.
 
     Refused `bad_days`, `no_object`, `bad_rent_free`, `missing_fact` (a shop without area), `unknown_item` (租金 is not in the
-    catalogue); NotFound for a party or shop of another project; Conflict `number_taken`, `overlap`.
+    catalogue), `bad_renewal` (it does not go on where the other ended); NotFound for a party or shop of another project; Conflict
+    `number_taken`, `overlap`, `renewed` (the other is renewed already).
     """
+    if new.renews is not None:
+        await _goes_on(tx, project_id, new)
     if new.to_day <= new.from_day:
         raise Refused("bad_days", "最后一天早于第一天", "it ends before it begins", field="last_day")
     for first, to in new.rent_free:
@@ -75,12 +79,23 @@ async def add(tx: Tx, project_id: int, new: NewContract, *, at: datetime, by: st
     deposit = round_fen(month * Fraction(new.deposit_months)) if new.deposit_months else 0
     made = await store_contracts.add(
         tx, project_id, new.number, new.owner_id, (new.from_day, new.to_day), (deposit, new.deposit_months), new.rent_free,
-        new.note, at, by,
+        new.note, new.renews, at, by,
     )  # fmt: skip
     if made is None:
         raise Conflict("number_taken", f"合同号 {new.number} 已经有了", f"contract {new.number} is there", field="number")
     await _charge(tx, project_id, made, new, rules, rooms, at, by)
     return made
+
+
+async def _goes_on(tx: Tx, project_id: int, new: NewContract) -> None:
+    """A renewal begins on the day after the lease before it, for the same party."""
+    assert new.renews is not None
+    old = await get(tx, new.renews)
+    if old["project_id"] != project_id or old["owner_id"] != new.owner_id or old["over_day"] != new.from_day:
+        zh = f"续签要同一承租人，从 {old['over_day']} 起"
+        raise Refused("bad_renewal", zh, "a renewal goes on where the other ended", field="first")
+    if old["renewed_by"] is not None:
+        raise Conflict("renewed", "这份合同已经续签过", "the lease is renewed already", field="number")
 
 
 async def _charge(
@@ -152,25 +167,42 @@ async def get(tx: Tx, contract_id: int) -> dict[str, Any]:
     return found
 
 
-def years(rules: Rent, firsts: Sequence[Fen], from_day: date, to_day: date) -> list[Year]:
-    """The rent table by contract year: every shop's rent is stepped and rounded by itself, then they are added up (Q-18)."""
+def years(versions: Sequence[Version], rooms: Sequence[estate.RoomRecord], from_day: date, to_day: date) -> list[Year]:
+    """The rent table: every shop's rent is stepped and rounded by itself, then they are added up (Q-18); a year is cut where
+    another price begins, and that one steps from the next contract year on.
+    """
     starts = [from_day, *anniversaries(from_day, to_day)]
-    tables = [table(first, rules.step, len(starts)) for first in firsts]
-    ends = [*(day - DAY for day in starts[1:]), to_day - DAY]
-    sums = [sum(rents[index] for rents in tables) for index in range(len(starts))]
-    return [Year(index + 1, start, end, fen) for index, (start, end, fen) in enumerate(zip(starts, ends, sums, strict=True))]
+    days = sorted({*starts, *(one.effective_from for one in versions if from_day < one.effective_from < to_day)})
+    found = []
+    for first, to in zip(days, [*days[1:], to_day], strict=True):
+        version = next(one for one in reversed(versions) if one.effective_from <= first)
+        rules = version.rules
+        assert isinstance(rules, Rent)
+        since = _year(starts, max(version.effective_from, from_day))
+        firsts = [first_rent(rules, room) for room in rooms] if rules.rent_of == "area" else [first_rent(rules, None)]
+        number = _year(starts, first)
+        rent = sum(table(fen, rules.step, number - since + 1)[-1] for fen in firsts)
+        found.append(Year(number, first, to - DAY, rent))
+    return found
+
+
+def _year(starts: Sequence[date], day: date) -> int:
+    """Which contract year a day lies in, from 1."""
+    return sum(start <= day for start in starts)
 
 
 async def rent_table(tx: Tx, contract: Mapping[str, Any]) -> tuple[list[Year], Version | None]:
-    """The years of a lease and the version its rent comes from (the latest, also while it is a draft)."""
+    """The years of a lease, and the version its rent comes from (the latest, also while it is a draft). Published prices count;
+    while none is, the first draft does."""
     charges = [one for one in await store_contracts.charges(tx, contract["id"]) if one["item"] == "rent"]
     if not charges:
         return [], None
     known = [one for one in await standards.versions(tx, contract["project_id"]) if one.standard_id == charges[0]["standard_id"]]
-    rules = known[-1].rules if known else None
-    if not isinstance(rules, Rent):
+    if not known or not all(isinstance(one.rules, Rent) for one in known):
         return [], None
-    ids = [one["room_id"] for one in charges if one["room_id"] is not None]
+    ids = sorted({one["room_id"] for one in charges if one["room_id"] is not None})
     rooms = await estate.room_records(tx, contract["project_id"], ids) if ids else []
-    firsts = [first_rent(rules, room) for room in rooms] if rules.rent_of == "area" else [first_rent(rules, None)]
-    return years(rules, firsts, contract["from_day"], contract["to_day"]), known[-1]
+    priced = [one for one in known if one.state == "published"] or known[:1]
+    if priced[0].effective_from > contract["from_day"]:
+        return [], known[-1]
+    return years(priced, rooms, contract["from_day"], contract["to_day"]), known[-1]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.access import service as access
 from cloud.access.service import Principal, page_user, require
 from cloud.estate import service as estate
 from cloud.fees import catalogue, contracts, standards, store_contracts
@@ -19,6 +20,7 @@ from cloud.fees.calculator.values import Quantity
 from cloud.fees.choices import METHODS
 from cloud.fees.pages_fees import Id
 from cloud.fees.rules_form import asked, read_rules
+from cloud.fees.saying import typed
 from cloud.shared.db import Tx
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
@@ -73,20 +75,21 @@ class ContractInput(BaseModel):
     promotion: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     deposit_months: Annotated[Quantity, Field(gt=0, le=60)] | None = None
     note: Annotated[str, Field(max_length=400)] = ""
+    renews: Annotated[int, Field(ge=1, lt=2**31)] | None = None
 
 
 @api.post("/api/v1/contracts")
 async def add_json(
     body: ContractInput, request: Request, user: Annotated[Principal, Depends(require("standard.write"))]
 ) -> dict[str, Any]:
-    """A lease with its rent; spans of `rent_free` are (first, last) days, both included."""
+    """A lease with its rent; spans of `rent_free` are (first, last) days, both included. `renews`: the lease it goes on from."""
     hub = request.app.state.hub
     if body.rent.get("method") != "rent" or body.turnover is not None and body.turnover.get("method") != "turnover":
         raise Refused("bad_rules", "租金的计费方式写 rent，抽成写 turnover", "methods rent and turnover", field="rent")
     new = contracts.NewContract(
         body.number, body.owner, tuple(body.rooms), body.first_day, body.last_day + timedelta(days=1), body.term, body.rent,
         tuple((first, last + timedelta(days=1)) for first, last in body.rent_free), body.turnover, body.turnover_term,
-        body.promotion, body.deposit_months, body.note,
+        body.promotion, body.deposit_months, body.note, body.renews,
     )  # fmt: skip
     async with hub.db.tx(user.scope) as tx:
         await estate.get_project(tx, body.project)
@@ -109,7 +112,8 @@ async def _json(tx: Tx, found: Mapping[str, Any]) -> dict[str, Any]:
     table = [
         {"year": one.number, "first_day": f"{one.first}", "last_day": f"{one.last}", "rent_fen": one.rent_fen} for one in years
     ]
-    last = found["to_day"] - timedelta(days=1)
+    last, agreed = (found[name] - timedelta(days=1) for name in ("over_day", "to_day"))
+    kept |= {"renews": found["renews"], "renewed_by": found["renewed_by"], "agreed_last_day": f"{agreed}"}
     return kept | {"first_day": f"{found['from_day']}", "last_day": f"{last}", "years": table}
 
 
@@ -124,8 +128,8 @@ async def listed(request: Request, user: Reader) -> Response:
         until = today + timedelta(days=int(view.get("soon"))) if view.get("soon") else None
         rows = await store_contracts.contracts(tx, where.ids, view.get("q"), until, None, 500)
         soon = await store_contracts.contracts(tx, where.ids, None, today + timedelta(days=SOON), None, 500)
-    told = [{**row, "last_day": row["to_day"] - timedelta(days=1)} for row in rows]
-    ending = [row for row in soon if row["to_day"] > today]
+    told = [{**row, "last_day": row["over_day"] - timedelta(days=1)} for row in rows]
+    ending = [row for row in soon if row["over_day"] > today and row["renewed_by"] is None]
     page = CONTRACTS.page(view, told[:50], Totals(len(told)))
     context = {"table": CONTRACTS, "view": view, "page": page, "today": today, "ending": len(ending)}
     context["may_write"] = "standard.write" in user.permissions
@@ -135,7 +139,20 @@ async def listed(request: Request, user: Reader) -> Response:
 
 @router.get("/contracts/new")
 async def new(request: Request, user: Writer) -> Response:
-    return await _form(request, user, Form({"method": "rent"}))
+    """The form; `?renews=` goes on from a lease: its party, shops and rent, from the day after it."""
+    hub = request.app.state.hub
+    wanted = request.query_params.get("renews", "")
+    values = {"method": "rent"}
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 10:
+        async with hub.db.tx(user.scope) as tx:
+            old = await contracts.get(tx, int(wanted))
+            _, version = await contracts.rent_table(tx, old)
+            rooms = await estate.rooms_of(tx, old["project_id"])
+            party = (await estate.owner_records(tx, [old["owner_id"]]))[0]
+        values |= {"renews": wanted, "project": f"{old['project_id']}", "party": party.values.number or old["party"]}
+        values |= {"first": f"{old['over_day']}", "rooms": " ".join(code for code in old["shops"].split("、") if code in rooms)}
+        values |= {} if version is None else typed(version.rules) | {"term": f"{version.term.id}"}
+    return await _form(request, user, Form(values))
 
 
 @router.post("/contracts/new")
@@ -183,6 +200,7 @@ async def _read(tx: Tx, project_id: int, form: Form, write: tuple[Any, str]) -> 
     return contracts.NewContract(
         number, owners[0].id, ids, first, last + timedelta(days=1), term, rules.model_dump(mode="json", exclude_none=True), spans,
         deposit_months=months, promotion=form.number("promotion"), note=form.text("note", longest=400),
+        renews=form.number("renews", least=1),
     )  # fmt: skip
 
 
@@ -245,6 +263,10 @@ async def one(request: Request, user: Reader, contract_id: Id) -> Response:
         where = await look(tx, f"p{found['project_id']}")
         years, version = await contracts.rent_table(tx, found)
         charges = await store_contracts.charges(tx, contract_id)
+        waiting = await access.listed(
+            tx, now=hub.clock.now(), state="waiting", subject=f"contract:{contract_id}", project_id=found["project_id"]
+        )
     context: dict[str, Any] = {"contract": found, "years": years, "version": version, "charges": charges}
     context["today"] = business_date(hub.clock.now())
+    context |= {"waiting": waiting, "may_write": "standard.write" in user.permissions}
     return render(request, "fees/contract.html", **console(user, where, "/contracts"), **context)

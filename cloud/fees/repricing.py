@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,7 +23,7 @@ from cloud.fees.domain_standards import NamedTerm, Version
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from protocols.errors import Refused
-from protocols.money import Fen, yuan
+from protocols.money import Fen
 from protocols.time import business_date
 
 
@@ -72,7 +72,7 @@ async def changed(tx: Tx, version: Version, today: date) -> list[Changed]:
     for row in rows:
         if not _kept(row, again.versions[row["version_id"]], past=version.effective_from < today):
             difference = await again.with_new(tx, row) - await again.without(tx, row)
-            found += _changed(row, difference)
+            found += changed_line(row, difference)
     return found + await _percentages(tx, version.project_id, rows, found, again)
 
 
@@ -83,8 +83,11 @@ def _kept(row: Mapping[str, Any], own: Version, *, past: bool) -> bool:
     return not tops_up and (ahead or not past)
 
 
-def _changed(row: Mapping[str, Any], difference: Fen) -> list[Changed]:
-    """What was waived or discounted cannot be taken back once more: a line with its adjustments never falls below that."""
+def changed_line(row: Mapping[str, Any], difference: Fen) -> list[Changed]:
+    """None or one: what was waived or discounted cannot be taken back once more, a line with its adjustments never falls below.
+
+    row  a line of `store_repricing`: id, item, held_for_others, asked_fen, lessened_fen
+    """
     difference = max(difference, row["lessened_fen"] - row["asked_fen"])
     account = f"{'agency' if row['held_for_others'] else 'revenue'}:{row['item']}"
     return [Changed(row["id"], account, row["asked_fen"], row["asked_fen"] + difference)] if difference else []
@@ -101,7 +104,7 @@ async def _percentages(
         known = [again.versions[one] for one in row["inputs"]["versions"]]
         new = dict(row["inputs"]) | {"base_fen": int(row["inputs"]["base_fen"]) + more}
         was, now = (sum(made.line.fen for made in charge(inputs, known)) for inputs in (row["inputs"], new))
-        found += _changed(row, now - was)
+        found += changed_line(row, now - was)
     return found
 
 
@@ -157,7 +160,15 @@ class _Again:
 
 
 async def apply(
-    tx: Tx, version: Version, found: Sequence[Changed], *, source: str, facts_: Mapping[str, object], at: datetime, by: str
+    tx: Tx,
+    project_id: int,
+    found: Sequence[Changed],
+    formula: Callable[[Changed], str],
+    *,
+    source: str,
+    facts_: Mapping[str, object],
+    at: datetime,
+    by: str,
 ) -> int | None:
     """An adjustment line for each, in one bill; its batch. Nothing is changed in place (F-04, F-10, C-38)."""
     if not found:
@@ -165,16 +176,15 @@ async def apply(
     batch, day = await store.next_batch(tx), business_date(at)
     accounts: dict[str, Fen] = {}
     for one in found:
-        formula = f"按第 {version.number} 版（{version.effective_from} 起）{yuan(one.new_fen)} − 原 {yuan(one.old_fen)}"
-        await store_adjusting.add(tx, one.line_id, batch, one.difference_fen, formula, day, at, by)
+        await store_adjusting.add(tx, one.line_id, batch, one.difference_fen, formula(one), day, at, by)
         accounts[one.account] = accounts.get(one.account, 0) + one.difference_fen
     ref, total = f"batch:{batch}", sum(accounts.values())
     postings = [ledger.Posting(ledger.Account.RECEIVABLE, total, ref)] if total else []
     postings += [ledger.Posting(account, -fen, ref) for account, fen in sorted(accounts.items()) if fen]
-    body = {"batch": batch, "lines": len(found), "digest": await store.batch_digest(tx, batch), "version": version.id}
+    body = {"batch": batch, "lines": len(found), "digest": await store.batch_digest(tx, batch)}
     if not postings:
         # More and less are the same: the bill is still on record, as one of nothing.
         fen = sum(one.difference_fen for one in found if one.difference_fen > 0)
         postings = [ledger.Posting(ledger.Account.RECEIVABLE, fen, ref), ledger.Posting(ledger.Account.RECEIVABLE, -fen, ref)]
-    await ledger.post(tx, ledger.Request(version.project_id, "bill", source, at, at, day, postings, body | dict(facts_)))
+    await ledger.post(tx, ledger.Request(project_id, "bill", source, at, at, day, postings, body | dict(facts_)))
     return batch

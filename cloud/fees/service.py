@@ -23,6 +23,8 @@ from cloud.fees.by_hand import BY_HAND, NEW_ITEM, by_hand_approved
 from cloud.fees.disputing import DISPUTE, ask_dispute, dispute_approved
 from cloud.fees.domain import CATEGORIES, Item, Line, NewLine, Share, allocate
 from cloud.fees.domain_standards import Assignment, Facts, NamedTerm, NewAssignment, Standard, Version
+from cloud.fees.ending import END as END_CONTRACT
+from cloud.fees.ending import end_approved
 from cloud.fees.exceptions import EXCEPTION, exception_approved
 from cloud.fees.facts import record as add_facts
 from cloud.fees.facts import spread
@@ -36,6 +38,7 @@ from cloud.fees.settling import (
     discount,
     dispute,
     end_dispute,
+    item_names,
     late_fees,
     lock_lines,
     open_lines,
@@ -75,6 +78,7 @@ __all__ = [
     "CATEGORIES",
     "DISPUTE",
     "DRAFT_JOB",
+    "END_CONTRACT",
     "EXCEPTION",
     "NEW_ITEM",
     "PUBLISH",
@@ -119,6 +123,7 @@ __all__ = [
     "draft_runner",
     "draft_version",
     "drop_run",
+    "end_approved",
     "end_assignment",
     "end_dispute",
     "exception_approved",
@@ -128,6 +133,7 @@ __all__ = [
     "get_standard",
     "hand_over",
     "handover_faults",
+    "item_names",
     "late_fees",
     "lock_lines",
     "open_lines",

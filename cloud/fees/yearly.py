@@ -120,6 +120,6 @@ def year_of(version: Version, given: Given, start: date) -> Fen | None:
     piece = pricing.season_at(rules, start) if isinstance(rules, Season) else Period(start, add_months(start, 12))
     priced = pricing.Version(f"{version.number}", version.effective_from, rules)
     try:
-        return pricing.price(priced, given.facts[-1][1], time, piece, begins=start, factor=given.case.factor).fen
+        return pricing.price(priced, given.facts[-1][1], time, piece, begins=given.case.begins, factor=given.case.factor).fen
     except Refused:
         return None

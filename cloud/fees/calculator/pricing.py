@@ -146,17 +146,25 @@ def _tag(version: Version, unit: str, yuan_price: Decimal) -> Tag:
 def _rent(
     version: Version, rules: Rent, facts: Facts, time: Time, piece: Period, begins: date, factor: Decimal | None
 ) -> Explained:
-    """The month's rent of this contract year, rounded, times the months (Q-18)."""
+    """The month's rent of this contract year, rounded, times the months (Q-18). A price that came later steps from the next
+    contract year on."""
     first = Fraction(rules.price) * 100
     if rules.rent_of == "area" and rules.area_kind is not None:
         first *= quantity_of(_area(facts, rules.area_kind), "面积", "area")
-    year = (piece.start.year - begins.year) - (add_months(begins, 12 * (piece.start.year - begins.year)) > piece.start)
-    rents = table(round_fen(first), rules.step, min(max(year, 0) + 1, LONGEST))
+    year = _contract_year(begins, piece.start)
+    stepped = year - _contract_year(begins, max(version.since, begins))
+    rents = table(round_fen(first), rules.step, min(max(stepped, 0) + 1, LONGEST))
     said = [f"第 {year + 1} 合同年月租 {yuan(rents[-1])} 元"]
     tag = Tag(Decimal(rents[-1]) / 100, "元/月", version.number, version.since)
     return methods.monthly(
         Decimal(1), tag, time.months, what="", facts=said, factor=factor, bounds=bounds_of(rules), spelled=time.spelled
     )
+
+
+def _contract_year(begins: date, day: date) -> int:
+    """Whole contract years before a day."""
+    years = day.year - begins.year
+    return years - (add_months(begins, 12 * years) > day)
 
 
 def _formula(rules: Formula, facts: Facts, time: Time) -> Explained:
