@@ -83,7 +83,7 @@ async def test_the_page_shows_the_chains_and_verifies_on_demand(hub_client, entr
     """Y-13"""
     await hub_client.log_in("hq_auditor")
     page = (await hub_client.get("/audit?amount=77.45")).text
-    assert "有的链还没核过" in page and "approval:1" in page and "amount_fen: 7745" in page
+    assert "有的链还没核过" in page and "审批 1" in page and "amount_fen: 7745" in page
     assert "approval:2" not in page
     assert (await hub_client.post("/audit/verify")).headers["location"] == "/audit?checked=ok"
     page = (await hub_client.get("/audit?checked=ok")).text

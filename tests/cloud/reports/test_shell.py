@@ -87,7 +87,7 @@ async def test_the_demo_says_so_on_every_page(money_db, pg, money_database):
     from tests.support.hub import HubClient
 
     async with make_hub(money_db, pg.app(money_database), demo=True) as hub, HubClient(hub, create_app(hub)) as client:
-        assert "演示数据，随时可重置" in (await client.get("/login")).text
+        assert "演示数据，随时可重置" in (await client.get("/login", follow_redirects=True)).text
         assert "演示数据，随时可重置" in (await client.get("/r/X/1/00000000")).text
         await client.log_in("cashier", project=11)
         assert "演示数据，随时可重置" in (await client.get("/desk")).text
