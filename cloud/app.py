@@ -298,7 +298,7 @@ def exports() -> dict[str, Export]:
 
 def notice_checks() -> dict[str, notices.Check]:
     """kind of a message -> what is asked in the moment before it goes (W-03)."""
-    return {}
+    return {wallets.LOW: wallets.still_low}
 
 
 def job_runners() -> dict[str, jobs.Runner]:

@@ -63,11 +63,12 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Low:
-    """A wallet that runs out: below its limit ('limit'), or with less than some days of average use ('days', V-04)."""
+    """A wallet that runs out: below its limit ('limit'), or with less than `days` of average use ('days', V-04)."""
 
     wallet: Wallet
     reason: Literal["limit", "days"]
     daily_fen: Fen
+    days: int = 7
 
 
 @dataclass(frozen=True, slots=True)

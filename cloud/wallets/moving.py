@@ -47,6 +47,20 @@ async def wallets_of_room(tx: Tx, project_id: int, room_id: int) -> list[Wallet]
     return await store.of_room(tx, project_id, room_id, owner_id=room.payer_id)
 
 
+async def lock_wallets_of_room(tx: Tx, project_id: int, room_id: int, make: Collection[tuple[bool, str]] = ()) -> list[Wallet]:
+    """A room's wallets and those of who pays for it, locked in one order until the transaction ends: before the ledger's chain.
+
+    `make`: (the payer's own, purpose) of those that will be filled; they are there afterwards. NotFound `room_not_found`.
+    """
+    room = await estate.get_room(tx, project_id, room_id)
+    for own, purpose in sorted(make):
+        if not own:
+            await wallet(tx, project_id, room_id=room_id, purpose=purpose)
+        elif room.payer_id is not None:
+            await wallet(tx, project_id, owner_id=room.payer_id, purpose=purpose)
+    return await store.of_room(tx, project_id, room_id, owner_id=room.payer_id, lock=True)
+
+
 async def balance(tx: Tx, wallet_id: int) -> Fen:
     """NotFound `wallet_not_found`."""
     return (await get(tx, wallet_id)).balance_fen

@@ -20,7 +20,8 @@ from cloud.wallets.accounts import (
     Wallet,
     Way,
 )
-from cloud.wallets.alarms import average_use, low, sound
+from cloud.wallets.alarms import KIND as LOW
+from cloud.wallets.alarms import average_use, low, sound, still_low
 from cloud.wallets.deducting import Deducted, after_billing, deduct, nightly, run
 from cloud.wallets.deductions import Deduction, ask_deduct, ask_offset, deduct_approved, offset_approved
 from cloud.wallets.deposits import NewDeposit, NewInspection, inspect, take
@@ -28,7 +29,7 @@ from cloud.wallets.deposits import get as get_deposit
 from cloud.wallets.deposits import of_room as deposits_of_room
 from cloud.wallets.deposits import old as old_deposits
 from cloud.wallets.handing_over import hand_over_deposit, hand_over_wallet
-from cloud.wallets.moving import balance, credit, debit, get, wallet, wallets_of_room
+from cloud.wallets.moving import balance, credit, debit, get, lock_wallets_of_room, wallet, wallets_of_room
 from cloud.wallets.owing import owe, unpaid_refunds
 from cloud.wallets.proof import faults
 from cloud.wallets.refunds import NewRefund, ask_refund, get_refund, pay_out, refund_approved
@@ -37,6 +38,7 @@ from cloud.wallets.transfers import ask_transfer, transfer_approved
 __all__ = [
     "DEPOSIT_KINDS",
     "KINDS",
+    "LOW",
     "PURPOSES",
     "WAYS",
     "Deducted",
@@ -71,6 +73,7 @@ __all__ = [
     "hand_over_deposit",
     "hand_over_wallet",
     "inspect",
+    "lock_wallets_of_room",
     "low",
     "nightly",
     "offset_approved",
@@ -81,6 +84,7 @@ __all__ = [
     "reverse",
     "run",
     "sound",
+    "still_low",
     "take",
     "transfer_approved",
     "unpaid_refunds",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from cloud.fees import service as fees
 from cloud.ledger import service as ledger
+from cloud.notices import service as notices
 from cloud.shared.db import Tx
 from cloud.wallets import service as wallets
 from cloud.wallets import store
@@ -240,6 +242,24 @@ async def test_the_night_deducts_everywhere_and_sounds_low_wallets_every_third_d
         assert [(low.wallet.id, low.reason, low.daily_fen) for low in await wallets.low(tx, [11], NOON)] == [(one, "days", 600)]
         assert await wallets.sound(tx, [11], NOON + timedelta(days=2)) == []
         assert len(await wallets.sound(tx, [11], NOON + timedelta(days=3))) == 1
+
+
+async def test_who_pays_hears_that_a_wallet_runs_low_unless_it_is_filled_in_time(money_db):
+    """V-04, W-03: one message every third day, asked again right before it goes."""
+    async with money_db.tx(EAST) as tx:
+        one = await top_up(tx, 1_500, purpose="water")
+        await tx.execute("UPDATE wallets SET low_fen = 2_000 WHERE id = %s", (one,))
+        for days in (0, 1, 2):
+            await wallets.sound(tx, [11], NOON + timedelta(days=days))
+        (row,) = await tx.fetch_all("SELECT * FROM messages", ())
+        assert (row["kind"], row["subject"], row["owner_id"], row["money"]) == (wallets.LOW, f"wallet:{one}", 101, True)
+        assert row["text"] == "【枫桥雅苑】1-1-101 水费预存只剩 15.00 元，请及时充值，以免欠费。已充值请忽略。"
+        assert row["computed"] == ["余额 15.00 元，低于设定的 20.00 元"]
+        message = SimpleNamespace(subject=row["subject"])
+        await top_up(tx, 100, purpose="water", source="test:more")
+        assert "16.00 元" in ((await wallets.still_low(tx, message, NOON)).text or "")
+        await top_up(tx, 5_000, purpose="water", source="test:enough")
+        assert await wallets.still_low(tx, message, NOON) == notices.Verdict(None, "已经充值，余额够了")
 
 
 async def test_a_bill_is_paid_from_the_wallet_soon_after_it_was_made(money_db):
