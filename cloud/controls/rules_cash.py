@@ -27,7 +27,6 @@ async def overdue(look: Look) -> list[Finding]:
         return []
     projects = [row["project_id"] for row in rows]
     days = await _by_project(look, projects)
-    holders = await store.transit(look.tx, projects)
     for row in rows:
         calendar = await look.calendar(row["company_id"])
         due = counter.last_due(look.now, calendar.works)
@@ -35,7 +34,7 @@ async def overdue(look: Look) -> list[Finding]:
         oldest = unbanked_since([one for one in days.get(row["project_id"], []) if one[0] <= due], fen)
         if fen <= 0 or oldest is None:
             continue
-        theirs = [one for one in holders if one["project_id"] == row["project_id"] and one["fen"] > 0]
+        theirs = [one for one in await store.transit(look.tx, [row["project_id"]]) if one["fen"] > 0]
         names = "、".join(dict.fromkeys(f"{one['holder_name'] or one['holder']}" for one in theirs)) or "还在抽屉"
         age = counter.working_days(oldest, business_date(look.now), calendar.works)
         deadline = counter.deadline(oldest, calendar.works)
@@ -68,7 +67,7 @@ async def _by_project(look: Look, projects: list[int]) -> dict[int, list[tuple[d
 async def arrived_short(look: Look) -> list[Finding]:
     """G-08, C-36: the bank got less than the slip says; at the import of the statement."""
     found = []
-    for row in await store.short_slips(look.tx):
+    for row in await store.short_slips(look.tx, look.since):
         found.append(_short(row, row["arrived_fen"], row["amount_fen"], row["at"] or look.now))
     for row in await store.lesser_lines(look.tx, look.since):
         found.append(_short(row | {"slip_id": row["suggested"]}, row["amount_fen"], row["slip_fen"], row["at"]))
@@ -89,7 +88,7 @@ def _short(row: Mapping[str, Any], arrived: Fen, due: Fen, at: Any) -> Finding:
 async def slip_waits(look: Look) -> list[Finding]:
     """G-08: a slip was made, and the bank knows nothing of it for days."""
     found = []
-    for row in await store.waiting_slips(look.tx):
+    for row in await store.waiting_slips(look.tx, look.now - _FAR):
         calendar = await look.calendar(row["company_id"])
         age = counter.working_days(business_date(row["made_at"]), business_date(look.now), calendar.works)
         if age < await look.limit("slip_days", row["company_id"]):

@@ -46,13 +46,16 @@ async def transit(tx: Tx, projects: Sequence[int]) -> list[Row]:
     )
 
 
-async def short_slips(tx: Tx) -> list[Row]:
-    """Slips whose money arrived with less, and that nobody explained."""
+async def short_slips(tx: Tx, since: datetime) -> list[Row]:
+    """Slips of which something was confirmed since then, and that arrived with less."""
     return await tx.fetch_all(
         """
-        SELECT s.*, (SELECT max(l.at) FROM report_counter_control_bank_lines l WHERE l.slip_id = s.slip_id) AS at
-        FROM report_slips s WHERE s.arrived_fen > 0 AND s.arrived_fen < s.amount_fen AND NOT s.settled
-        """
+        SELECT s.*, c.at FROM report_slips s
+        JOIN (SELECT slip_id, max(confirmed_at) AS at FROM report_counter_control_bank_lines
+              WHERE confirmed_at > %s GROUP BY slip_id) c ON c.slip_id = s.slip_id
+        WHERE s.arrived_fen < s.amount_fen AND NOT s.settled
+        """,
+        (since,),
     )
 
 
@@ -67,9 +70,11 @@ async def lesser_lines(tx: Tx, since: datetime) -> list[Row]:
     )
 
 
-async def waiting_slips(tx: Tx) -> list[Row]:
-    """Slips of which nothing arrived."""
-    return await tx.fetch_all("SELECT * FROM report_slips WHERE arrived_fen = 0 AND NOT settled ORDER BY slip_id")
+async def waiting_slips(tx: Tx, since: datetime) -> list[Row]:
+    """Slips made since then of which nothing arrived."""
+    return await tx.fetch_all(
+        "SELECT * FROM report_slips WHERE made_at > %s AND arrived_fen = 0 AND NOT settled ORDER BY slip_id", (since,)
+    )
 
 
 async def late(tx: Tx, projects: Sequence[int], first: date) -> list[Row]:

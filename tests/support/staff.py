@@ -115,9 +115,14 @@ async def at_work(hub: Hub) -> Site:
 
 
 async def open_shift(site: Site, who: str = "0201", terminal: str = "窗口 1") -> int:
-    made = await site.people[who].post("/api/v1/counter/shifts", {"project": 11, "terminal": terminal, "float_fen": 20_000})
-    site.shifts[who] = made["id"]
-    return int(made["id"])
+    """With the float that the last hand-over left there, 200 yuan at first."""
+    body = {"project": 11, "terminal": terminal, "float_fen": 20_000}
+    answer = await site.people[who].post("/api/v1/counter/shifts", body, ok=False)
+    if answer.status_code == 422 and "left_fen" in answer.json():
+        answer = await site.people[who].post("/api/v1/counter/shifts", body | {"float_fen": answer.json()["left_fen"]}, ok=False)
+    assert answer.status_code == 200, answer.text
+    site.shifts[who] = int(answer.json()["id"])
+    return site.shifts[who]
 
 
 async def bill(site: Site, fen: int, *, room: int = ROOM, month: int = 10, year: int = 2026, item: str = "property") -> int:

@@ -25,6 +25,10 @@ create view report_access_control_decisions with (security_invoker = true) as
            a.requester_number, a.requester_name, a.requested_at, d.by_number, d.by_name, d.approve, d.at, d.terminal,
            a.terminal as asked_terminal, d.approve and d.terminal <> '' and d.terminal = a.terminal as one_terminal
     from approval_decisions d join approvals a on a.id = d.approval_id join approval_kinds k on k.code = a.kind;
+create index receipts_approval on receipts (approval_id) where approval_id is not null;
+create index deposit_movements_at on deposit_movements (at);
+create index audit_log_exports on audit_log (at) where action = 'export';
+create index bank_lines_confirmed on bank_lines (confirmed_at) where confirmed_at is not null;
 create index approval_decisions_at on approval_decisions (at);
 create index approvals_decided on approvals (decided_at) where state = 'approved';
 
@@ -61,7 +65,7 @@ create view report_counter_control_shifts with (security_invoker = true) as
     from shifts;
 -- Lines of a bank's statement beside the slip they look like or were confirmed for.
 create view report_counter_control_bank_lines with (security_invoker = true) as
-    select l.company_id, s.project_id, l.id as line_id, l.day, l.amount_fen, l.remark, l.serial, l.suggested, l.slip_id, t.at,
+    select l.company_id, s.project_id, l.id as line_id, l.day, l.amount_fen, l.remark, l.serial, l.suggested, l.slip_id, t.at, l.confirmed_at,
            s.amount_fen as slip_fen, s.depositor, s.depositor_name, s.days
     from bank_lines l join bank_statements t on t.id = l.statement_id
     join deposit_slips s on s.id = coalesce(l.slip_id, l.suggested);
