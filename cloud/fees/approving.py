@@ -37,7 +37,7 @@ async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str
     after += f"，自 {version.effective_from} 起"
     if version.filing_name:
         after += f"；备案文件 {version.filing_name}"
-        payload["page"], payload["page_label"] = f"/fees/versions/{version_id}/filing", "看备案文件"
+        payload |= {"filing": version.filing, "page": f"/fees/versions/{version_id}/filing", "page_label": "看备案文件"}
     if found:
         rows = [(one.line_id, one.old_fen, one.new_fen) for one in found]
         made = await store_repricing.add(tx, version_id, repricing.digest(found), (more, less), rows, now, principal.number)
@@ -54,8 +54,8 @@ async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str
 async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
     """The approvals' handler: the version is in force, and the lines that the reviewer saw are adjusted, those and no others.
 
-    Refused as `publish`; `became_past` for one whose day went by while it waited for somebody who may not decide about the past;
-    `lines_changed` when the lines are not the ones that were seen, by payment, adjustment, a new bill (F-04).
+    Refused as `publish`; `filing_changed`; `became_past` for one whose day went by while it waited for somebody who may not decide
+    about the past; `lines_changed` when the lines are not the ones that were seen, by payment, adjustment, a new bill (F-04).
     """
     version_id = approval.payload["version"]
     assert isinstance(version_id, int)
@@ -64,6 +64,9 @@ async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now
     if approval.kind == PUBLISH and version.effective_from < today:
         zh = f"等审批时已过了生效日 {version.effective_from}：追溯生效要由总部批，请退回后重新申请"
         raise Refused("became_past", zh, f"version {version_id} begins in the past by now", field="effective_from")
+    if approval.payload.get("filing") != version.filing:
+        zh = "备案文件在等审批时换过，请退回后重新送审"
+        raise Refused("filing_changed", zh, "the filing is not the one that the reviewer saw", field="filing")
     found = await repricing.changed(tx, version, today)
     await _as_seen(tx, approval, found)
     before = await _in_force(tx, version)

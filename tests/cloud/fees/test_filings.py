@@ -66,7 +66,13 @@ async def test_a_filing_is_kept_by_its_hash_and_shown_to_the_reviewer(hub, hub_c
     assert (await stranger.post("/fees/filing", data=form, files=files)).status_code == 404
     one = await asked(hub, version)
     assert "备案文件 公示.pdf" in one.after
-    await decide(hub, await boss(hub), one)
+    other = {"file": ("公示.pdf", PDF + b"x", "application/pdf")}
+    assert (await hub_client.post("/fees/filing", data=form, files=other)).status_code == 303
+    finance = await boss(hub)
+    with pytest.raises(Refused, match="filing_changed"):
+        await decide(hub, finance, one)
+    assert (await hub_client.post("/fees/filing", data=form, files=files)).status_code == 303
+    await decide(hub, finance, one)
     late = await hub_client.post("/fees/filing", data=form, files=files)
     assert late.status_code == 422 and "已发布的版本不能再换" in late.text
     (told,) = await changes(hub, kind="price")
