@@ -18,7 +18,7 @@ from cloud.access.service import Handler as ApprovalHandler
 from cloud.access.service import audit, keep_house, page_user, principal_of, require, waiting_for
 from cloud.arrears import api as arrears_api
 from cloud.arrears import pages as arrears_pages
-from cloud.arrears import pages_dunning
+from cloud.arrears import pages_dunning, pages_warning
 from cloud.arrears import service as arrears
 from cloud.controls import api as controls_api
 from cloud.controls import owner_telling, pages_told, proving
@@ -146,6 +146,7 @@ _ROUTERS = (
     arrears_api.router,
     arrears_pages.router,
     pages_dunning.router,
+    pages_warning.router,
     reports_pages.router,
     pages_receipts.router,
     pages_reports.router,
@@ -182,6 +183,7 @@ def background(hub: Hub) -> list[Coroutine[Any, Any, None]]:
         estate.keep_payers(hub.db, hub.clock.now),
     ]
     found.append(counter.keep_closing(hub.db, hub.settings.keys, hub.clock.now))
+    found.append(arrears.keep_warning(hub.db, hub.clock.now))
     found.append(notices.keep_sending(hub.db, hub.channels, hub.notice_checks, hub.clock.now))
     found.append(jobs.work(hub))
     found += _controls(hub)
@@ -298,7 +300,7 @@ def exports() -> dict[str, Export]:
 
 def notice_checks() -> dict[str, notices.Check]:
     """kind of a message -> what is asked in the moment before it goes (W-03)."""
-    return {wallets.LOW: wallets.still_low}
+    return {wallets.LOW: wallets.still_low, **dict.fromkeys(arrears.WARNINGS, arrears.still_true)}
 
 
 def job_runners() -> dict[str, jobs.Runner]:

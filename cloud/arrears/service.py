@@ -9,12 +9,15 @@ from cloud.arrears.dunning import KIND as DUNNING
 from cloud.arrears.dunning import Order, paper, runner, scanned, serve, start
 from cloud.arrears.dunning import get as notice
 from cloud.arrears.standing import Age, Asked, Standing, check_day, chosen, holder, look, owed
+from cloud.arrears.warnings import KINDS as WARNINGS
+from cloud.arrears.warnings import keep_warning, still_true
 
 __all__ = [
     "BUCKETS",
     "DUNNING",
     "LEVELS",
     "PREFIX",
+    "WARNINGS",
     "Age",
     "Asked",
     "Order",
@@ -22,6 +25,7 @@ __all__ = [
     "check_day",
     "chosen",
     "holder",
+    "keep_warning",
     "limitation",
     "look",
     "note_contact",
@@ -32,4 +36,5 @@ __all__ = [
     "scanned",
     "serve",
     "start",
+    "still_true",
 ]

@@ -17,7 +17,7 @@ _LEFT = "c.amount_fen - c.discount_fen - c.paid_fen + c.late_paid_fen"
 _LINE = "c.id, c.project_id, c.item_id, c.room_id, c.object, c.payer_id, c.billed_payer_id, c.due_date"
 
 # now: what lines owe. later: what was settled after the day. gone: cancelled after it. early: paid by the day, billed after it.
-_OWED = f"""
+OWED = f"""
     later AS (
         SELECT p.line_id, sum(p.principal_fen) AS fen FROM charge_payments p
         WHERE p.project_id = ANY(%(projects)s) AND p.day > %(day)s GROUP BY p.line_id),
@@ -125,7 +125,7 @@ async def look(tx: Tx, where: Mapping[str, Any], sort: str, descending: bool, li
     go_on = f"WHERE ({order}, id) {sign} (%(after_value)s, %(after_id)s)" if after else ""
     row = await tx.fetch_one(
         f"""
-        WITH {_OWED}, {_wanted(where)},
+        WITH {OWED}, {_wanted(where)},
         top AS MATERIALIZED (SELECT * FROM named {go_on} ORDER BY {order} {way}, id {way} LIMIT %(limit)s)
         SELECT (SELECT jsonb_agg(t ORDER BY {order} {way}, id {way}) FROM ({_rows("SELECT * FROM top", where)}) t) AS rows,
                (SELECT jsonb_build_array(count(*), coalesce(sum(principal_fen), 0), coalesce(sum(lines), 0)) FROM holders)
@@ -145,7 +145,7 @@ async def chosen(tx: Tx, where: Mapping[str, Any], ids: Sequence[int]) -> list[d
               AND coalesce(x.room_id, 0) = coalesce(n.room_id, 0) AND coalesce(x.object, '') = coalesce(n.object, '')
               AND coalesce(x.payer_id, 0) = coalesce(n.payer_id, 0)"""
     return await tx.fetch_all(
-        f"WITH {_OWED}, {_wanted(where)}, top AS MATERIALIZED ({top}) {_rows('SELECT * FROM top', where)} ORDER BY id",
+        f"WITH {OWED}, {_wanted(where)}, top AS MATERIALIZED ({top}) {_rows('SELECT * FROM top', where)} ORDER BY id",
         {**where, "ids": list(ids)},
     )
 
@@ -154,7 +154,7 @@ async def by_project(tx: Tx, projects: Sequence[int], day: date, over: object) -
     """project -> (fen owed, of it due before the day)."""
     rows = await tx.fetch_all(
         f"""
-        WITH {_OWED}
+        WITH {OWED}
         SELECT project_id, sum(fen)::bigint AS fen, coalesce(sum(fen) FILTER (WHERE days > 0), 0)::bigint AS overdue
         FROM lines GROUP BY project_id
         """,
@@ -167,7 +167,7 @@ async def lines_of(tx: Tx, where: Mapping[str, Any], ids: Sequence[int]) -> list
     """What single lines owed: id, project_id, item, period, formula, due_date, fen, days, payer_id, room_id, object, disputed."""
     return await tx.fetch_all(
         f"""
-        WITH {_OWED}
+        WITH {OWED}
         SELECT l.id, l.project_id, l.room_id, l.object, l.payer_id, l.due_date, l.fen, l.days, i.name AS item,
                i.code AS item_code, c.period_from, c.period_to, c.formula, c.adjusts, c.amount_fen, c.late_policy, EXISTS (
                    SELECT FROM charge_disputes d WHERE d.line_id = l.id AND d.from_day <= %(day)s

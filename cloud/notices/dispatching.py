@@ -38,6 +38,8 @@ SECONDS = 20.0
 """A channel that takes longer is given up: with its check a message is out within 60 s (W-03)."""
 EVERY_SECONDS = 2.0
 LEASE = timedelta(minutes=2)
+AGAIN = timedelta(minutes=10)
+"""How often what a person is to do is asked whether it is still true."""
 _DIED = "发送途中程序中断，不知道有没有送到"
 _TOO_LATE = "三天没有发出，内容已过时"
 
@@ -148,6 +150,15 @@ async def tidy(db: Database, now: datetime) -> None:
         await store.stale(tx, now - STALE, _TOO_LATE)
 
 
+async def review(db: Database, checks: Mapping[str, Check], now: datetime) -> None:
+    """Calls and papers that a person is to do: those that are not true any more leave the list (W-03)."""
+    async with db.tx(Scope(await store_jobs.companies(db), None, True)) as tx:
+        for one in await store.by_hand(tx, now - AGAIN, 200):
+            found = await _checked(tx, one, checks, now)
+            if found is not None:
+                await store.set_state(tx, [one.id], "waiting", checked_at=now)
+
+
 async def keep_sending(
     db: Database, channels: Mapping[str, Channel], checks: Mapping[str, Check], now: Callable[[], datetime]
 ) -> None:
@@ -155,6 +166,7 @@ async def keep_sending(
     while True:
         try:
             await tidy(db, now())
+            await review(db, checks, now())
             await dispatch(db, channels, checks, now)
         except Retry as problem:
             log.warning("messages_wait", code=problem.code)

@@ -15,7 +15,7 @@ from typing import Any
 
 from cloud.notices import store
 from cloud.notices.channels import ConsoleChannel, FileChannel, channels
-from cloud.notices.dispatching import dispatch, keep_sending, tidy
+from cloud.notices.dispatching import dispatch, keep_sending, review, tidy
 from cloud.notices.domain import sms_cost, sms_units
 from cloud.notices.domain_outbox import (
     BY_HAND,
@@ -55,6 +55,7 @@ __all__ = [
     "mark_done",
     "mark_false",
     "queue",
+    "review",
     "sms_cost",
     "sms_units",
     "tidy",

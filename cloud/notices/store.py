@@ -54,6 +54,19 @@ async def due(tx: Tx, channels: Sequence[str], now: datetime) -> Message | None:
     return None if row is None else message_of(row)
 
 
+async def by_hand(tx: Tx, before: datetime, limit: int) -> list[Message]:
+    """Waiting calls and papers that were not checked since a moment, locked."""
+    rows = await tx.fetch_all(
+        f"""
+        SELECT {_MESSAGE} FROM messages
+        WHERE state = 'waiting' AND channel IN ('call', 'print') AND (checked_at IS NULL OR checked_at < %s)
+        ORDER BY next_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+        """,
+        (before, limit),
+    )
+    return [message_of(row) for row in rows]
+
+
 async def lock(tx: Tx, name: str) -> None:
     """One dispatcher at a time for a person's messages in a project."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('messages ' || %s, 0))", (name,))
