@@ -63,12 +63,6 @@ async def item_names(tx: Tx, company_id: int) -> dict[str, str]:
     return {one.code: one.name for one in sorted(found, key=lambda one: (one.print_order, one.code))}
 
 
-async def item_names(tx: Tx, company_id: int) -> dict[str, str]:
-    """code -> name of a company's fees, as they are printed."""
-    found = [item for _, item in (await store.items(tx, company_id)).values()]
-    return {one.code: one.name for one in sorted(found, key=lambda one: (one.print_order, one.code))}
-
-
 async def late_fees(tx: Tx, ids: Sequence[int], day: date) -> dict[int, Fen]:
     """line -> late fee outstanding at the end of any day, by the payments and waivers that stood then (Q-54, A-01)."""
     found = await as_of(tx, await store.lines(tx, ids), day)
