@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from cloud.counter import closing, handover, store_closing, store_proof_cash
+from cloud.counter import closing, handover, store_closing, store_proof_cash, store_recon
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 
@@ -34,6 +34,9 @@ async def cash_faults(tx: Tx) -> list[ledger.Fault]:
     faults += [
         ledger.Fault(row["project_id"], row["seq"], "count", _count(row)) for row in await store_proof_cash.count_faults(tx)
     ]
+    for row in await store_recon.faults(tx):
+        detail = f"{row['source']}: {row['posted_fen']} fen are posted, {row['matched_fen']} fen are matched"
+        faults.append(ledger.Fault(row["project_id"], row["seq"], "match", detail))
     return [*faults, *await _close_faults(tx)]
 
 

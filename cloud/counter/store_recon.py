@@ -321,3 +321,22 @@ async def companies(tx: Tx) -> list[int]:
     """Companies with anything that came from the other side."""
     rows = await tx.fetch_all("SELECT DISTINCT company_id FROM bank_accounts ORDER BY company_id", ())
     return [row["company_id"] for row in rows]
+
+
+async def faults(tx: Tx) -> list[Row]:
+    """Entries that matched tenders, beside what the hub says was matched by them; also a match whose record was not used."""
+    return await tx.fetch_all(
+        """
+        SELECT e.project_id, e.seq, e.source, coalesce(p.fen, 0)::bigint AS posted_fen, coalesce(m.fen, 0)::bigint AS matched_fen
+        FROM (SELECT id, project_id, seq, source, kind FROM ledger_entries
+              WHERE kind = 'tender_matched' OR id IN (SELECT entry_id FROM tender_matches)) e
+        LEFT JOIN LATERAL (SELECT -sum(amount_fen) AS fen FROM ledger_postings
+                           WHERE entry_id = e.id AND ref !~ '^(settle|account):' AND e.kind = 'tender_matched') p ON true
+        LEFT JOIN LATERAL (SELECT sum(t.amount_fen) AS fen FROM tender_matches t
+                           WHERE t.entry_id = e.id AND e.source = t.outside || ':matched:' || t.project_id
+                             AND (EXISTS (SELECT FROM bank_line_uses u WHERE t.outside = 'bank:' || u.line_id)
+                                  OR EXISTS (SELECT FROM pos_row_uses u WHERE t.outside = 'pos:' || u.row_id))) m ON true
+        WHERE coalesce(p.fen, 0) <> coalesce(m.fen, 0) ORDER BY e.project_id, e.seq
+        """,
+        (),
+    )

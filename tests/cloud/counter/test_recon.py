@@ -140,6 +140,27 @@ async def test_a_payment_booked_and_voided_is_settled_only_when_the_acquirer_has
     assert await sums(hub, ("provider_clearing", "pos:883412"), ("provider_clearing", None)) == [0, 0]
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "DELETE FROM tender_matches",
+        "UPDATE tender_matches SET amount_fen = amount_fen - 100",
+        "DELETE FROM pos_row_uses",
+        "UPDATE tender_matches SET outside = 'pos:2'",
+    ],
+)
+async def test_a_match_that_was_changed_behind_the_hub_is_found(hub, office, money_admin, forged):
+    """G-16: matches are compared with their entries by every verification."""
+    desk, finance, there = office
+    await pays(desk, 101, 30_300, "pos", "883412")
+    await settle(finance, there, "2026-11-24,883412,303.00,0,B0001,T1", "2026-11-24,77,9.00,0,B0001,T1")
+    for table in ("tender_matches", "pos_row_uses"):
+        money_admin.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    money_admin.execute(forged)
+    async with hub.db.tx(EAST) as tx:
+        assert [one.what for one in (await counter.verify(tx)).faults] == ["match"]
+
+
 async def test_one_card_payment_for_two_receipts_is_matched_together_with_its_fee_to_the_fen(hub, office):
     desk, finance, there = office
     await pays(desk, 101, 10_000, "pos", "883412")
