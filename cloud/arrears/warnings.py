@@ -26,7 +26,7 @@ log = structlog.get_logger()
 AT = time(6, 0)
 """The list is there before 07:00; the messages themselves wait for the end of the quiet hours (0.3, W-01)."""
 KINDS = ("arrears.due", "arrears.overdue")
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)

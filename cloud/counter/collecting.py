@@ -101,6 +101,7 @@ async def take(
     if isinstance(locked, Receipt):
         return locked
     shares = await _shares(tx, request, locked)
+    await _lock_held(tx, request)
     billed = await _billed(tx, request, shift, at, day)
     if isinstance(billed, Receipt):
         return billed
@@ -168,6 +169,17 @@ async def _locked(tx: Tx, request: CollectRequest, day: date) -> list[fees.Line]
             "amount_changed", "应收金额已变化，请核对后再收", f"due is {due} fen", field="expected_total_fen", due_fen=due
         )
     return lines
+
+
+async def _lock_held(tx: Tx, request: CollectRequest) -> None:
+    """What a payment needs is locked in one order: lines, wallets by number, the day's rounding, chain heads by project, receipt
+    books. Billing ahead takes the chain, so that wallets come before it here; one wallet alone is locked when it moves.
+    """
+    wallets = sum(offer.method == "wallet" for offer in request.offers) + len(request.top_ups) + request.keep_excess
+    if request.room_id is not None and (request.ahead or wallets > 1):
+        await extras.lock_wallets(tx, request.project_id, request.room_id, request.top_ups, kept=request.keep_excess)
+    if request.round_fen:
+        await rounding.queue(tx, request.project_id)
 
 
 async def _billed(tx: Tx, request: CollectRequest, shift: Shift, at: datetime, day: date) -> Billed | Receipt:

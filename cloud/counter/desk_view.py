@@ -71,6 +71,7 @@ def context(request: Request, user: Principal, place: Desk) -> dict[str, Any]:
         "unsettled": [],
         "notes": desk.notes,
         "late": None,
+        "paper_read": None,
         "papers": PAPER_NAMES,
         "paper": paper_of(request.cookies),
         "purposes": PURPOSES,

@@ -82,6 +82,12 @@ def with_excess(top_ups: Sequence[TopUp], excess: Fen) -> list[TopUp]:
     return [*found, TopUp("general", excess)]
 
 
+async def lock_wallets(tx: Tx, project_id: int, room_id: int, top_ups: Sequence[TopUp], *, kept: bool) -> None:
+    """Lock what a payment may move, in the order that everybody keeps; `kept`: the general wallet will be filled too."""
+    make = {(one.owner, one.purpose) for one in top_ups if one.purpose in wallets.PURPOSES}
+    await wallets.lock_wallets_of_room(tx, project_id, room_id, make | ({(False, "general")} if kept else set()))
+
+
 async def hold(
     tx: Tx, place: Place, top_ups: Sequence[TopUp], deposits: Sequence[DepositTaken], spent: Sequence[ledger.Posting] = ()
 ) -> Held:

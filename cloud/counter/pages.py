@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from cloud.access.service import Principal, page_user
-from cloud.counter import desk, desk_money, desk_view, pages_acts, pages_books, pages_late, pages_paper
+from cloud.counter import desk, desk_money, desk_view, pages_acts, pages_books, pages_late, pages_paper, scanning
 from cloud.counter import service as counter
 from cloud.counter.desk_form import is_id, number, seen_of, text, typed_of
 from cloud.counter.desk_view import TERMINAL, id_of, person_of
@@ -28,6 +28,8 @@ router.include_router(pages_paper.router)
 
 Cashier = Annotated[Principal, Depends(page_user("counter.collect"))]
 _YEAR = 365 * 86400
+MOST = 160
+"""Characters of a search: the address in a QR code is the longest."""
 
 
 @router.get("/desk")
@@ -42,17 +44,21 @@ async def show(
             return await desk_view.no_shift(request, tx, user)
         asked = await pages_acts.asked_today(tx, user, hub.clock.now())
         unsettled = await pages_acts.unsettled_of(tx, place.project.id, hub.clock.now())
-        context = desk_view.context(request, user, place) | {"q": q[:40], "asked": asked, "unsettled": unsettled}
+        context = desk_view.context(request, user, place) | {"q": q[:MOST], "asked": asked, "unsettled": unsettled}
         scanned = await scans.read(hub.scans, tx, [place.project.id], q)
         if scanned is not None and scanned.room_id is not None and room is None:
-            return RedirectResponse(f"/desk?room={scanned.room_id}&q={quote(q[:40])}", 303)
-        if q.strip() and room is None:
+            return RedirectResponse(f"/desk?room={scanned.room_id}&q={quote(q[:MOST])}", 303)
+        paper = None if scanned else await scanning.paper(tx, place.project.id, q)
+        context["paper_read"] = paper
+        if paper is not None and paper.genuine and paper.receipt.draft.room_id is not None and room is None:
+            return RedirectResponse(f"/desk?room={paper.receipt.draft.room_id}&q={quote(q[:MOST])}", 303)
+        if q.strip() and room is None and paper is None:
             hits = await estate.search_rooms(tx, q, project_id=place.project.id)
             if len(hits) == 1:
-                return RedirectResponse(f"/desk?room={hits[0].id}&q={quote(q[:40])}", 303)
+                return RedirectResponse(f"/desk?room={hits[0].id}&q={quote(q[:MOST])}", 303)
             context["hits"] = hits
         if room is not None:
-            context |= await desk_view.owner(tx, request, place, room, None, ticked=scanned and scanned.line_ids)
+            context |= await desk_view.owner(tx, request, place, room, None, ticked=scanned.line_ids if scanned else None)
         if done is not None:
             context |= {"receipt": await counter.receipt(tx, done), "print_now": fresh}
     return render(request, "counter/desk.html", **context)

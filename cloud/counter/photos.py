@@ -49,7 +49,7 @@ def shrink(content: bytes) -> bytes:
 
 def path_of(folder: Path, sha256: str) -> Path:
     """Where a photo lies under GATEHOUSE_DATA."""
-    return folder / "slips" / sha256[:2] / sha256
+    return folder.joinpath("slips", sha256[:2], sha256)
 
 
 async def keep(tx: Tx, folder: Path, slip: Slip, content: bytes, who: Principal, *, at: datetime) -> str:

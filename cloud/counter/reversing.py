@@ -15,7 +15,7 @@ from cloud.access.service import Approval, Principal
 from cloud.counter import rounding, store
 from cloud.counter.collecting import CollectRequest, take
 from cloud.counter.domain import Because, Offer, Receipt, Ref, reversal
-from cloud.counter.extras import TopUp
+from cloud.counter.extras import TopUp, lock_wallets
 from cloud.counter.posting import book
 from cloud.counter.shifts import require_cash
 from cloud.counter.store import Book, Shift
@@ -81,6 +81,7 @@ async def move_approved(tx: Tx, approval: Approval, decider: Principal, now: dat
     _only_lines(found)
     because = _because(approval, decider)
     room = await estate.get_room(tx, found.draft.project_id, _number(approval, "room"))
+    await _lock_both(tx, found, room.id, now)
     await _reverse(tx, found, shift, because, now)
     total = found.draft.total_fen
     chosen = _oldest(await fees.open_lines(tx, found.draft.project_id, room.id, business_date(now)), total)
@@ -102,6 +103,14 @@ async def move_approved(tx: Tx, approval: Approval, decider: Principal, now: dat
         await take(tx, request, shift, now, day=business_date(now), because=instead)
     else:
         await take(tx, _to_wallet(request, total), shift, now, day=business_date(now), because=instead)
+
+
+async def _lock_both(tx: Tx, found: Receipt, room_id: int, now: datetime) -> None:
+    """The lines of both rooms and the wallet that may be filled, before the reversal takes the ledger's chain."""
+    project_id, day = found.draft.project_id, business_date(now)
+    theirs = [line.id for line in await fees.open_lines(tx, project_id, room_id, day)]
+    await fees.lock_lines(tx, project_id, [*theirs, *(one.charge_line for one in found.draft.lines if one.charge_line)], day)
+    await lock_wallets(tx, project_id, room_id, (), kept=True)
 
 
 def _to_wallet(request: CollectRequest, total: Fen) -> CollectRequest:

@@ -9,10 +9,26 @@ from datetime import date
 from cloud.access.service import setting
 from cloud.counter import store_rounding
 from cloud.counter.domain import Offer, ReceiptLine
+from cloud.counter.store_rounding import queue
 from cloud.ledger import service as ledger
 from cloud.shared.db import Tx
 from protocols.errors import Refused
 from protocols.money import Fen, yuan
+
+__all__ = [
+    "A_DAY",
+    "A_RECEIPT",
+    "HOW",
+    "ITEM",
+    "LINE",
+    "Rounding",
+    "check",
+    "posting",
+    "queue",
+    "rounding_of",
+    "row",
+    "taken_back",
+]
 
 HOW, A_RECEIPT, A_DAY = "counter.rounding", "counter.rounding_receipt", "counter.rounding_day"
 ITEM = "rounding"
@@ -56,11 +72,10 @@ async def rounding_of(tx: Tx, project_id: int, company_id: int, day: date) -> Ro
 
 
 async def check(tx: Tx, project_id: int, company_id: int, day: date, payable: Fen, asked: Fen) -> None:
-    """Whether `asked` may be let go of a sum that is due. Whoever does so in this project waits until this is booked.
+    """Whether `asked` may be let go of a sum that is due. `queue` comes first: who rounds off here waits until it is booked.
 
     Refused `rounding_off`, `rounding_limit`, `amount_changed`.
     """
-    await store_rounding.queue(tx, project_id)
     found = await rounding_of(tx, project_id, company_id, day)
     if found.mode != "discount":
         raise Refused("rounding_off", "公司没有开抹零，请按应收金额收", "rounding is switched off", field="round")

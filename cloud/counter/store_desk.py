@@ -75,6 +75,18 @@ async def last_of_shift(tx: Tx, shift_id: int, limit: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def by_paper(tx: Tx, project_id: int, book: str, number: int) -> int | None:
+    """The receipt of a project with this number in the book of this code, in capitals; None for none."""
+    row = await tx.fetch_one(
+        """
+        SELECT r.id FROM receipt_books b JOIN receipts r ON r.book_id = b.id
+        WHERE b.project_id = %s AND upper(b.code) = %s AND r.number = %s
+        """,
+        (project_id, book, number),
+    )
+    return None if row is None else int(row["id"])
+
+
 async def deposit_items(tx: Tx, company_id: int) -> list[tuple[str, str]]:
     """(code, name) of a company's deposit items in use."""
     rows = await tx.fetch_all(

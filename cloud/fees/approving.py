@@ -54,8 +54,8 @@ async def ask_publish(tx: Tx, principal: Principal, version_id: int, *, key: str
 async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now: datetime) -> None:
     """The approvals' handler: the version is in force, and the lines that the reviewer saw are adjusted, those and no others.
 
-    Refused as `publish`; `filing_changed`; `became_past` for one whose day went by while it waited for somebody who may not decide
-    about the past; `lines_changed` when the lines are not the ones that were seen, by payment, adjustment, a new bill (F-04).
+    Refused as `publish`; `filing_changed`; `became_past` for one whose day went by while it waited for somebody who may not
+    decide about the past; `lines_changed` when the lines are not the ones that were seen, by payment, adjustment, a new bill (F-04).
     """
     version_id = approval.payload["version"]
     assert isinstance(version_id, int)

@@ -35,7 +35,7 @@ def media_of(content: bytes) -> str:
 
 def path_of(folder: Path, sha256: str) -> Path:
     """Where a filing lies under GATEHOUSE_DATA."""
-    return folder / "filings" / sha256[:2] / sha256
+    return folder.joinpath("filings", sha256[:2], sha256)
 
 
 async def attach(

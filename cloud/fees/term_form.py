@@ -160,13 +160,13 @@ def _late(form: Form) -> dict[str, Any] | None:
     grace = form.number("grace_days", need=True, most=3650)
     document = {"grace_days": grace, "grace_mode": _choice(form, fields["grace_mode"])}
     if daily is not None:
-        document["daily_rate"] = plain(daily / 10_000)
+        document["daily_rate"] = plain(daily / Decimal(10_000))
     if _choice(form, fields["capped"]) == "yes":
         cap = form.decimal("cap", places=2, need=True, most=10_000)
         if cap is not None and cap <= 0:
             form.wrong("cap", "封顶要大于 0；不封顶就选不封顶")
         elif cap is not None:
-            document["cap_rate"] = plain(cap / 100)
+            document["cap_rate"] = plain(cap / Decimal(100))
     return document
 
 

@@ -11,7 +11,8 @@ async def _queue(hub, key, to, **more):
     values = {
         "company_id": 1, "project_id": 11, "kind": "arrears.due", "to": to,
         "channel": "sms",
-        "text": "【枫桥雅苑】物业费 10.00 元", "subject": "owner:101", "money": True, "not_before": NOON, "key": key, "reason": "到期前 3 天",
+        "text": "【枫桥雅苑】物业费 10.00 元", "subject": "owner:101", "money": True, "not_before": NOON, "key": key,
+        "reason": "到期前 3 天",
         "computed": ("应缴日 2026-11-27", "未缴 10.00 元"),
     } | more  # fmt: skip
     async with hub.db.tx(EAST) as tx:
