@@ -12,6 +12,8 @@ PUBLIC = {
     "GET /login": "the log-in page itself",
     "POST /login": "the log-in page itself",
     "POST /api/v1/login": "logging in",
+    "GET /first-run": "an empty hub's first page; it asks for the server's code",
+    "POST /first-run": "an empty hub's first page; it asks for the server's code",
     "GET /unlock": "the PIN page for a session that has idled away (Y-11)",
     "POST /unlock": "the PIN page for a session that has idled away (Y-11)",
     "POST /pay/simulated/notice": "signed by the provider (C-15)",
