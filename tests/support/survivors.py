@@ -45,4 +45,3 @@ async def _examine(image: Path) -> int:
     await store.append_many([], {"examined": b"1"})
     await store.close()
     return status.seq
-

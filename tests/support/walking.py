@@ -16,6 +16,17 @@ GAP = re.compile(r"\{([^}:]*)(?::[^}]*)?\}")
 PLACES = {1: {"project": 11, "room": 101, "owner": 101}, 2: {"project": 21, "room": 201, "owner": 201}}
 CODES = {1: {"company": "hd"}, 2: {"company": "hb"}}
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+TABLES = {
+    "close": "day_closes", "count": "cash_counts", "message": "messages", "notice": "dunning_notices",
+    "owner": "owners", "batch": "billing_runs",
+    "version": "fee_versions", "run": "opening_runs", "line": "charge_lines", "book": "receipt_books", "repricing": "repricing",
+}  # fmt: skip
+"""Gaps that are called otherwise than their table."""
+WORDS = {
+    "/settings/limits/": ("waiver",), "/settings/": ("counter.late_first",), "/api/v1/access/settings/": ("counter.late_first",),
+    "/reports/": ("summary",), "/api/v1/reports/": ("summary",), "/today/part/": ("flow", "receipts"),
+}  # fmt: skip
+"""Beginnings of paths whose gap is a word of the product, not an id."""
 FIRST_ID = 700_000
 """Ids of what a second company makes begin here, so that they are nobody else's."""
 
@@ -56,9 +67,23 @@ def state_of(admin: Admin, company: int) -> dict[str, str]:
     return found
 
 
-def ids_of(admin: Admin, company: int, *, apart: bool) -> list[str]:
-    """Ids and names that stand in a company's rows; `apart`: only those that cannot be another company's."""
-    found: dict[str, None] = {}
+class Ids:
+    """Ids and names that stand in a company's rows, by table."""
+
+    def __init__(self, found: Mapping[str, Sequence[str]]) -> None:
+        self._found = found
+        self.all = list(dict.fromkeys(one for ids in found.values() for one in ids))
+
+    def for_gap(self, name: str) -> list[str]:
+        """Those of tables that are called like the gap first: 'slip' -> deposit_slips."""
+        words = TABLES.get(name, name)
+        mine = [one for table, ids in self._found.items() if words in table for one in ids]
+        return list(dict.fromkeys([*mine, *self.all]))
+
+
+def ids_of(admin: Admin, company: int, *, apart: bool) -> Ids:
+    """Newest first; `apart`: only those that cannot be another company's."""
+    found: dict[str, list[str]] = {}
     for table in tables(admin):
         columns = {
             str(row[0])
@@ -66,31 +91,42 @@ def ids_of(admin: Admin, company: int, *, apart: bool) -> list[str]:
                 f"SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '{table}'"
             )
         }
-        for column in ("id", "entry_id"):
+        for column in ("id", "entry_id", "batch", "sha256"):
             if column not in columns:
                 continue
-            for row in admin.fetch(f"SELECT {column}::text FROM {table} WHERE company_id = {company} ORDER BY 1 DESC LIMIT 3"):
-                plain = str(row[0])
+            for row in admin.fetch(
+                f"SELECT DISTINCT {column}::text, {column} FROM {table} WHERE company_id = {company}"
+                f" AND {column} IS NOT NULL ORDER BY 2 DESC LIMIT 3"
+            ):
+                plain = str(row[0]).removeprefix("\\x")
                 if not apart or not plain.isdigit() or int(plain) >= FIRST_ID or table in ("rooms", "owners", "projects"):
-                    found[plain] = None
-    return list(found)
+                    found.setdefault(table, []).append(plain)
+    return Ids(found)
 
 
-def addresses(route: Route, ids: Sequence[str], company: int) -> Iterator[str]:
-    """The path with ids of a company in its gaps; places are filled by name."""
+def addresses(route: Route, ids: Ids, company: int, most: int = 80) -> Iterator[str]:
+    """The path with ids of a company in its gaps, `most` of them; places and words of the product's own are filled by name."""
     names = GAP.findall(route.path)
-    choices = [_choices(name, ids, company) for name in names]
-    for values in itertools.islice(itertools.product(*choices), 80):
+    choices = [_choices(route, name, ids, company) for name in names]
+    for values in itertools.islice(itertools.product(*choices), most):
         path = route.path
         for value in values:
             path = GAP.sub(value, path, count=1)
         yield path
 
 
-def _choices(name: str, ids: Sequence[str], company: int) -> Sequence[str]:
-    known = PLACES[company] | {"run": 1 if company == 1 else FIRST_ID}
+def words_of(route: Route) -> Sequence[str]:
+    """What stands in the gap of a path that names no row of anybody's; nothing where it does."""
+    return next((found for start, found in WORDS.items() if route.path.startswith(start)), ())
+
+
+def _choices(route: Route, name: str, ids: Ids, company: int) -> Sequence[str]:
     name = name.removesuffix("_id")
-    return [str(known[name])] if name in known else ids or ["1"]
+    words = words_of(route)
+    if words:
+        return words
+    known = PLACES[company]
+    return [str(known[name])] if name in known else ids.for_gap(name) or ["1"]
 
 
 def query_of(company: int) -> dict[str, str]:

@@ -18,7 +18,8 @@ from tests.support.hub import PASSWORD, add_person
 from tests.support.money import EAST, NORTH, bill, line
 from tests.support.parking import FAR_BOX
 from tests.support.routes import Route, routes_of
-from tests.support.walking import FORMS, Bodies, addresses, ids_of, query_of, start_ids_apart, state_of
+from tests.support.walking import FORMS, Bodies, addresses, ids_of, query_of, start_ids_apart, state_of, words_of
+from tests.support.walking_days import Where, busy_days
 
 HQ = ("hq_finance", "hq_auditor", "hq_admin")
 LOCAL = tuple(role for role in ROLES if role not in HQ)
@@ -88,16 +89,19 @@ async def collect(client, number: int) -> None:
 
 
 @pytest.fixture
-async def two_companies(hub_client, hub, money_admin):
+async def two_companies(hub_client, hub, money_admin, tmp_path):
     """`here` in company 1 and `there` in company 2, each with every role a company knows; ids of the second stand apart."""
+    hub.settings = hub.settings.model_copy(update={"data": tmp_path})
     await company(hub, 1, "here")
     money_admin.box("fengqiao-01", 1, 11)
+    await busy_days(hub, Where(1, 11, 101, "fengqiao-01"))
     async with hub_client.another() as near:
         await log_in(near, "here")
         await collect(near, 1)
     start_ids_apart(money_admin)
     await company(hub, 2, "there")
     money_admin.box(FAR_BOX, 2, 21)
+    await busy_days(hub, Where(2, 21, 201, FAR_BOX))
     async with hub_client.another() as far:
         await log_in(far, "there")
         await collect(far, 2)
@@ -145,7 +149,7 @@ async def test_each_role_reads_its_own_and_is_denied_the_rest(two_companies, hub
         allowed = one.permission is None or role in MATRIX[one.permission]
         if allowed and endless(one):
             continue
-        for address in addresses(one, ids[:15] if allowed else ids[:1], 1):
+        for address in addresses(one, ids, 1, 15 if allowed else 1):
             answer = await client.get(address, params=query_of(1))
             if not allowed:
                 if answer.status_code not in (403, 404):
@@ -168,9 +172,12 @@ async def test_a_whole_company_reads_most_of_its_own(two_companies, money_admin,
     for one in routes_of(far.app):
         if one.method != "GET" or not one.permission or endless(one) or not any(role in LOCAL for role in MATRIX[one.permission]):
             continue
-        answers = [(await far.get(address, params=query_of(2))).status_code for address in addresses(one, ids[:60], 2)]
+        good = False
+        for address in addresses(one, ids, 2):
+            good = (await far.get(address, params=query_of(2))).status_code < 400
+            if good:
+                break
         plain += "{" not in one.path
-        good = any(code < 400 for code in answers)
         found += good and "{" not in one.path
         if not good:
             silent.append(str(one))
@@ -185,7 +192,7 @@ async def test_another_companys_ids_are_not_found(two_companies, money_admin, re
     ids = ids_of(money_admin, 2, apart=True)
     tried, leaks = [], []
     for one in routes_of(client.app):
-        if one.method != "GET" or not one.permission or endless(one) or "{" not in one.path:
+        if one.method != "GET" or not one.permission or endless(one) or "{" not in one.path or words_of(one):
             continue
         for address in addresses(one, ids, 2):
             if (await far.get(address)).status_code != 200:
@@ -226,7 +233,7 @@ async def test_writing_with_another_companys_ids_moves_nothing_there(two_compani
         if one.method == "GET" or not one.permission or one.path.endswith(LEAVES):
             continue
         for address in list(addresses(one, ids, 2))[:12]:
-            number = int(ids[0]) if ids[0].isdigit() else 1
+            number = next((int(one) for one in ids.all if one.isdigit()), 1)
             body = bodies.body(one, 2, number)
             page = not one.path.startswith("/api/v1/")
             sent = (
