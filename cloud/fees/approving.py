@@ -55,7 +55,7 @@ async def publish_approved(tx: Tx, approval: Approval, principal: Principal, now
     """The approvals' handler: the version is in force, and the lines that the reviewer saw are adjusted, those and no others.
 
     Refused as `publish`; `filing_changed`; `became_past` for one whose day went by while it waited for somebody who may not
-    decide about the past; `lines_changed` when the lines are not the ones that were seen, by payment, adjustment, a new bill (F-04).
+    decide about the past; `lines_changed` when they are not the ones that were seen, by payment, adjustment, a new bill (F-04).
     """
     version_id = approval.payload["version"]
     assert isinstance(version_id, int)
