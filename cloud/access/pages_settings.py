@@ -26,6 +26,8 @@ Reader = Annotated[Principal, Depends(page_user("setting.read"))]
 Writer = Annotated[Principal, Depends(page_user("setting.write"))]
 HERE = "/settings"
 TIERS = 4
+SECTIONS = {"counter": "收费", "receipt": "收据", "cash": "现金与缴款", "bank": "现金与缴款", "controls": "告警限额"}
+"""Beginning of a setting's name -> the section of the page it stands in; what is not named stands under 其他."""
 
 
 @router.get("/settings")
@@ -40,7 +42,10 @@ async def show(request: Request, user: Reader) -> HTMLResponse:
             for row in await kept.listed(tx, home.id if home else None)
         ]
         limits = await _limits(tx, home.id if home else None)
-    context: dict[str, Any] = {"rows": rows, "home": home, "limits": limits, "roles": ROLES}
+    sections: dict[str, list[dict[str, Any]]] = {word: [] for word in (*SECTIONS.values(), "其他")}
+    for row in rows:
+        sections[SECTIONS.get(row["name"].partition(".")[0], "其他")].append(row)
+    context: dict[str, Any] = {"sections": sections, "home": home, "limits": limits, "roles": ROLES}
     return render(request, "access/settings.html", **console(user, where, HERE), **context)
 
 

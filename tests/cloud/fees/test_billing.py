@@ -234,3 +234,20 @@ async def test_a_run_is_not_another_companys_and_not_published_before_it_is_done
         for act in (fees.publish_run(tx, batch, at=NOON, by="x"), fees.drop_run(tx, batch)):
             with pytest.raises(NotFound, match="run_not_found"):
                 await act
+
+
+async def test_one_owner_pays_by_the_month_another_by_the_year(money_db):
+    """T-08: several terms of one item stand side by side, each room by its own."""
+    yearly = {**TERM, "every": 12, "alignment": "anniversary", "anchor": "assignment"}
+    async with money_db.tx(EAST) as tx:
+        await set_up(tx, rooms=(101,), code="monthly")
+        await set_up(tx, rooms=(102,), code="yearly", term=yearly)
+    await run(money_db)
+    by_month, by_year = await lines(money_db, 101), await lines(money_db, 102)
+    assert [(one.period_from, one.period_to) for one in by_month] == [
+        (date(2026, 9, 1), date(2026, 10, 1)),
+        (date(2026, 10, 1), date(2026, 11, 1)),
+    ]
+    assert [(one.period_from, one.period_to) for one in by_year] == [(date(2026, 9, 1), date(2027, 9, 1))]
+    assert {one.item.code for one in (*by_month, *by_year)} == {"property"}
+    assert await sound(money_db)
