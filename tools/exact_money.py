@@ -20,7 +20,7 @@ SLICES = ("ledger", "fees", "payments", "wallets", "counter", "arrears", "invoic
 AMOUNT_PATH = ("protocols/money.py", "protocols/tariff/", *(f"cloud/{name}/" for name in SLICES))
 DRAWING = re.compile(r"^cloud/\w+/papers?(_\w+)?\.py$")
 """Lengths on paper are floats of the PDF library; amounts arrive there as text."""
-READS_SHEETS = {"cloud/counter/statement.py:fen_of"}
+READS_SHEETS = {"cloud/counter/bank_files.py:fen_of"}
 """A spreadsheet's cells are doubles: this function takes their shortest text, nothing else."""
 FOREIGN_SQL = {"0003_procrastinate.sql"}
 EXACT = ("Decimal", "Fraction", "Path")

@@ -12,7 +12,8 @@ from pydantic import Field
 from cloud.access.service import Principal, require
 from cloud.counter import banking, calendar, papers_cash, photos, store_banking, store_calendar
 from cloud.counter.api_cash import KEY, TEXT, Input, ReasonInput, pdf
-from cloud.counter.statement import LONGEST_BYTES, Columns
+from cloud.counter.bank_files import LONGEST_BYTES
+from cloud.counter.statement import Columns
 from cloud.counter.store_banking import Slip
 from cloud.estate import service as estate
 from cloud.shared.places import look

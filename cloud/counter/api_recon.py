@@ -10,8 +10,8 @@ from pydantic import Field
 from cloud.access.service import Principal, require
 from cloud.counter import recon, recon_list, store_recon
 from cloud.counter.api_cash import KEY, TEXT, Input
+from cloud.counter.bank_files import LONGEST_BYTES
 from cloud.counter.settlement import SettlementColumns
-from cloud.counter.statement import LONGEST_BYTES
 from cloud.shared.places import look
 from protocols.time import business_date, iso
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from cloud.access import service as access
 from cloud.access.service import Approval, Principal, audit
-from cloud.counter import handover, placing, statement, store_banking, store_closing, store_photos
+from cloud.counter import bank_files, handover, placing, statement, store_banking, store_closing, store_photos
 from cloud.counter.domain_banking import kind_of
 from cloud.counter.domain_cash import deadline, last_due, older
 from cloud.counter.statement import Columns
@@ -127,7 +127,7 @@ async def import_statement(
     account = await store_banking.account(tx, account_id) if 0 < account_id < 2**31 else None
     if account is None:
         raise NotFound("account_not_found", "没有这个银行账户", f"no account {account_id}", field="account")
-    sha256 = statement.digest(content)
+    sha256 = bank_files.digest(content)
     known = await store_banking.statement(tx, account_id, sha256)
     if known is None and await store_banking.elsewhere(tx, account_id, sha256):
         zh = "这份流水已经导入过另一个账户，请核对账户"

@@ -12,8 +12,9 @@ from starlette.datastructures import UploadFile
 
 from cloud.access.service import Principal, page_user
 from cloud.counter import banking, calendar, passing, photos, store_banking, store_calendar, store_passing, store_photos
+from cloud.counter.bank_files import LONGEST_BYTES
 from cloud.counter.domain_banking import KINDS
-from cloud.counter.statement import LONGEST_BYTES, Columns
+from cloud.counter.statement import Columns
 from cloud.ledger import service as ledger
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render

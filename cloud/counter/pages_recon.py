@@ -12,10 +12,10 @@ from starlette.datastructures import UploadFile
 
 from cloud.access.service import Principal, page_user
 from cloud.counter import recon, recon_list, store_banking, store_recon
+from cloud.counter.bank_files import LONGEST_BYTES
 from cloud.counter.domain_banking import KINDS
 from cloud.counter.domain_recon import CHANNELS, RESOLUTIONS
 from cloud.counter.settlement import SettlementColumns
-from cloud.counter.statement import LONGEST_BYTES
 from cloud.shared.forms import Form
 from cloud.shared.pages import console, render
 from cloud.shared.places import look, scope_of

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import os
-import secrets
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cloud.access.service import Principal, audit
 from cloud.counter import store_photos
 from cloud.counter.store_banking import Slip
+from cloud.shared import by_hash
 from cloud.shared.db import Tx
 from protocols.errors import NotFound, Refused
 
@@ -49,7 +48,7 @@ def shrink(content: bytes) -> bytes:
 
 def path_of(folder: Path, sha256: str) -> Path:
     """Where a photo lies under GATEHOUSE_DATA."""
-    return folder.joinpath("slips", sha256[:2], sha256)
+    return by_hash.path_of(folder, "slips", sha256)
 
 
 async def keep(tx: Tx, folder: Path, slip: Slip, content: bytes, who: Principal, *, at: datetime) -> str:
@@ -60,8 +59,8 @@ async def keep(tx: Tx, folder: Path, slip: Slip, content: bytes, who: Principal,
     if who.user_id != slip.depositor_id:
         raise Refused("not_depositor", "由缴款人补回单", "the depositor brings the receipt")
     small = await asyncio.to_thread(shrink, content)
-    sha256, original = hashlib.sha256(small).hexdigest(), hashlib.sha256(content).hexdigest()
-    await asyncio.to_thread(_write, path_of(folder, sha256), small)
+    original = hashlib.sha256(content).hexdigest()
+    sha256 = await by_hash.keep(folder, "slips", small)
     if await store_photos.add(tx, slip.id, sha256, original, len(small), (who.user_id or 0, who.number), at):
         return sha256
     if await store_photos.of_slip(tx, slip.id, sha256) is None:
@@ -79,15 +78,3 @@ async def find(tx: Tx, folder: Path, slip: Slip, sha256: str, who: Principal, *,
         tx, who, "slip.photo", f"slip:{slip.id}", None, told, "", at=at, company_id=slip.company_id, project_id=slip.project_id
     )
     return path
-
-
-def _write(path: Path, content: bytes) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from cloud.access import service as access
 from cloud.access.service import Principal, audit
-from cloud.counter import handover, settlement, statement, store_banking, store_recon
+from cloud.counter import bank_files, handover, settlement, store_banking, store_recon
 from cloud.counter.domain_banking import names
 from cloud.counter.domain_recon import RESOLUTIONS, Ours, Theirs, compare, shares
 from cloud.counter.settlement import SettlementColumns
@@ -49,7 +49,7 @@ async def import_settlement(
     if account is None:
         raise NotFound("account_not_found", "没有这个银行账户", f"no account {account_id}", field="account")
     await store_recon.lock(tx, account["company_id"])
-    sha256 = statement.digest(content)
+    sha256 = bank_files.digest(content)
     known = await store_recon.known_file(tx, account_id, sha256)
     if known is not None:
         return Settled(known["id"], known["lines"], 0, True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
 
-from cloud.counter.statement import LONGEST_BYTES, MOST_ROWS, day_of, fen_of, places, rows_of, text_of
+from cloud.counter import bank_files
+from cloud.counter.bank_files import day_of, fen_of, text_of
 from protocols.errors import Refused
 from protocols.money import Fen
 
@@ -40,37 +41,16 @@ class SettlementRow:
 
 
 def read(content: bytes, columns: SettlementColumns) -> list[SettlementRow]:
-    """Every row; a bad one refuses the file. Refused `bad_file`, `no_column`, `bad_rows` (names them), `too_large`, `empty`."""
-    if len(content) > LONGEST_BYTES:
-        raise Refused("too_large", "文件太大，请按天导出", "the file is too large", field="file")
-    rows = rows_of(content)
+    """Every row. Refused `empty`, and as `bank_files.read`."""
     names = astuple(columns)
-    found_at = places(rows, names[:5], names[5:])
-    found: list[SettlementRow] = []
     seen: Counter[str] = Counter()
-    bad: list[str] = []
-    for number, row in enumerate(rows, 2):
-        if number > MOST_ROWS:
-            raise Refused("too_large", f"最多 {MOST_ROWS} 行，请按天导出", "too many rows", field="file")
-        if not any(str(cell or "").strip() for cell in row):
-            continue
-        try:
-            line = _row(row, found_at, seen)
-        except Refused as problem:
-            bad.append(f"第 {number} 行：{problem.zh}")
-            continue
-        if line is not None:
-            found.append(line)
-    if bad:
-        zh = "；".join(bad[:5]) + ("…" if len(bad) > 5 else "")
-        raise Refused("bad_rows", zh, f"{len(bad)} bad rows", field="file", rows=bad[:50])
+    found = bank_files.read(content, names[:5], names[5:], lambda cells: _row(cells, seen), by="按天")
     if not found:
         raise Refused("empty", "文件里没有交易", "no payments in the file", field="file")
     return found
 
 
-def _row(row: Sequence[object], found_at: Sequence[int | None], seen: Counter[str]) -> SettlementRow | None:
-    cells = [row[place] if place is not None and place < len(row) else None for place in found_at]
+def _row(cells: Sequence[object], seen: Counter[str]) -> SettlementRow | None:
     reference, batch, terminal, serial, kind = (text_of(cells[n]) for n in (1, 4, 5, 6, 7))
     if "合计" in text_of(cells[0]) or "总计" in text_of(cells[0]):
         return None

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import re
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
+from cloud.counter import bank_files
+from cloud.counter.bank_files import day_of, fen_of, text_of
 from protocols.errors import Refused
-from protocols.money import Fen, parse_yuan
-
-LONGEST_BYTES = 5_000_000
-MOST_ROWS = 20_000
-_DATE = re.compile(r"^(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})")
+from protocols.money import Fen
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,78 +37,12 @@ class Line:
 
 
 def read(content: bytes, columns: Columns) -> list[Line]:
-    """Rows with money that came in; empty and outgoing amounts are left out. A bad row refuses the file, naming the rows.
-
-    Refused `bad_file`, `no_column`, `bad_rows`, `too_large`.
-    """
-    if len(content) > LONGEST_BYTES:
-        raise Refused("too_large", "文件太大，请按月导出", "the statement is too large", field="file")
-    rows = rows_of(content)
-    found_at = _places(rows, columns)
-    found: list[Line] = []
-    bad: list[str] = []
-    for number, row in enumerate(rows, 2):
-        if number > MOST_ROWS:
-            raise Refused("too_large", f"最多 {MOST_ROWS} 行，请按月导出", "too many rows", field="file")
-        if not any(str(cell or "").strip() for cell in row):
-            continue
-        try:
-            line = _line(row, found_at)
-        except Refused as problem:
-            bad.append(f"第 {number} 行：{problem.zh}")
-            continue
-        if line is not None:
-            found.append(line)
-    if bad:
-        zh = "；".join(bad[:5]) + ("…" if len(bad) > 5 else "")
-        raise Refused("bad_rows", zh, f"{len(bad)} bad rows", field="file", rows=bad[:50])
-    return found
-
-
-def rows_of(content: bytes) -> Iterator[Sequence[object]]:
-    """The rows of a CSV file or a spreadsheet's first page. Refused `bad_file`."""
-    return _sheet(content) if content.startswith(b"PK") else _csv(content)
-
-
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _csv(content: bytes) -> Iterator[Sequence[object]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return iter(list(csv.reader(io.StringIO(text))))
-    raise Refused("bad_file", "文件读不出来，请用 CSV 或 xlsx", "neither UTF-8 nor GB 18030", field="file")
-
-
-def _sheet(content: bytes) -> Iterator[Sequence[object]]:
-    try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as problem:
-        raise Refused("bad_file", "文件读不出来，请用 CSV 或 xlsx", f"not a spreadsheet: {problem}", field="file") from problem
-    return iter(book.worksheets[0].iter_rows(values_only=True))
-
-
-def _places(rows: Iterator[Sequence[object]], columns: Columns) -> list[int | None]:
-    """Where the columns stand, None for one that is not there."""
+    """Rows with money that came in; empty and outgoing amounts are left out. Refused as `bank_files.read`."""
     wanted = (columns.date, columns.amount, columns.remark, columns.serial)
-    return places(rows, wanted, (columns.kind, columns.payer))
+    return bank_files.read(content, wanted, (columns.kind, columns.payer), _line, by="按月")
 
 
-def places(rows: Iterator[Sequence[object]], wanted: Sequence[str], more: Sequence[str] = ()) -> list[int | None]:
-    """Where columns stand by their heads, which may come after a few lines about the account. Refused `no_column`."""
-    for _, row in zip(range(20), rows, strict=False):
-        heads = [str(cell or "").strip() for cell in row]
-        if all(one in heads for one in wanted):
-            return [heads.index(one) if one and one in heads else None for one in (*wanted, *more)]
-    raise Refused("no_column", f"表头要有这几列：{'、'.join(wanted)}", "a column is missing", field="file")
-
-
-def _line(row: Sequence[object], found: Sequence[int | None]) -> Line | None:
-    cells = [row[place] if place is not None and place < len(row) else None for place in found]
+def _line(cells: Sequence[object]) -> Line | None:
     amount = fen_of(cells[1])
     if amount <= 0:
         return None
@@ -128,33 +51,3 @@ def _line(row: Sequence[object], found: Sequence[int | None]) -> Line | None:
         raise Refused("bad_serial", "没有流水号", "no serial")
     remark, told, payer = (text_of(cell) for cell in (cells[2], cells[4], cells[5]))
     return Line(day_of(cells[0]), amount, remark[:200], serial, told[:60], payer[:100])
-
-
-def text_of(cell: object) -> str:
-    return " ".join(str(cell or "").split())
-
-
-def fen_of(cell: object) -> Fen:
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        return 0
-    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
-        raise Refused("bad_amount", "金额不是数字", "not an amount")
-    # A spreadsheet keeps 11260.5 as a double: its shortest text is what the bank wrote.
-    text = cell if isinstance(cell, str) else format(Decimal(repr(cell)) if isinstance(cell, float) else Decimal(cell), "f")
-    return parse_yuan(text)
-
-
-def day_of(cell: object) -> date:
-    if isinstance(cell, datetime):
-        return cell.date()
-    if isinstance(cell, date):
-        return cell
-    match = _DATE.match(str(cell or "").strip())
-    try:
-        return date(*(int(part) for part in match.groups())) if match else _no_day()
-    except ValueError:
-        return _no_day()
-
-
-def _no_day() -> date:
-    raise Refused("bad_date", "日期不对", "not a date")

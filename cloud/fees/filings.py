@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-import secrets
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +11,7 @@ from cloud.estate import service as estate
 from cloud.fees import store_standards
 from cloud.fees.domain_standards import Version
 from cloud.fees.standards import get_version
+from cloud.shared import by_hash
 from cloud.shared.db import Tx
 from protocols.errors import Conflict, NotFound, Refused
 
@@ -35,7 +32,7 @@ def media_of(content: bytes) -> str:
 
 def path_of(folder: Path, sha256: str) -> Path:
     """Where a filing lies under GATEHOUSE_DATA."""
-    return folder.joinpath("filings", sha256[:2], sha256)
+    return by_hash.path_of(folder, "filings", sha256)
 
 
 async def attach(
@@ -61,8 +58,7 @@ async def attach(
     version = await get_version(tx, version_id, lock=True)
     if version.state == "published":
         raise Conflict("not_draft", "已发布的版本不能再换备案文件，建新版本", "it is published", field="version")
-    sha256 = hashlib.sha256(content).hexdigest()
-    await asyncio.to_thread(_write, path_of(folder, sha256), content)
+    sha256 = await by_hash.keep(folder, "filings", content)
     await store_standards.attach_filing(tx, version_id, sha256, name, media, price)
     company_id = (await estate.get_project(tx, version.project_id)).company_id
     facts = {"name": name, "sha256": sha256, "filed_price": None if price is None else f"{price:f}"}
@@ -80,15 +76,3 @@ async def find(tx: Tx, folder: Path, version_id: int) -> tuple[Path, str, str]:
     if found is None or version.filing is None or not path_of(folder, version.filing).exists():
         raise NotFound("no_filing", "这个版本没有备案文件", "the version has no filing", field="version")
     return path_of(folder, version.filing), found["filing_media"], found["filing_name"]
-
-
-def _write(path: Path, content: bytes) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
 import re
-import secrets
 from datetime import datetime
 from pathlib import Path
 
 from cloud.fleet import store_boxes
 from cloud.fleet.handling import Place
+from cloud.shared import by_hash
 from cloud.shared.db import Tx
 from protocols.errors import NotFound, Refused
 
@@ -35,13 +33,13 @@ def check(sha256: str, content: bytes) -> str:
 
 def path_of(folder: Path, sha256: str) -> Path:
     """Where a picture lies under GATEHOUSE_DATA."""
-    return folder / "pictures" / sha256[:2] / sha256
+    return by_hash.path_of(folder, "pictures", sha256)
 
 
 async def keep(tx: Tx, folder: Path, place: Place, sha256: str, content: bytes, now: datetime) -> None:
     """Keep a thumbnail of a box, tell live pages; the file first, so that a row never points at nothing. Refused as `check`."""
     media = check(sha256, content)
-    await asyncio.to_thread(_write, path_of(folder, sha256), content)
+    await by_hash.keep(folder, "pictures", content)
     if await store_boxes.add_picture(tx, place, sha256, len(content), media, now):
         await tx.notify("picture", {"box": place.box, "project_id": place.project_id})
 
@@ -52,15 +50,3 @@ async def find(tx: Tx, folder: Path, sha256: str, *, user_id: int | None, at: da
     if media is None or not path_of(folder, sha256).exists():
         raise NotFound("no_picture", "没有这张图片", "no such picture")
     return path_of(folder, sha256), media
-
-
-def _write(path: Path, content: bytes) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
